@@ -1,0 +1,40 @@
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := .make/setup
+BROKER := .make/broker
+
+.PHONY: setup demo test check schemas bench clean
+.DEFAULT_GOAL := demo
+
+setup: $(SETUP)
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PY) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check --only-binary :all: -e '.[workers,dev]'
+	@mkdir -p .make && touch $@
+
+$(BROKER): services/postroad/runtime/broker.py $(SETUP)
+	$(BIN)/postroad broker fetch
+	@mkdir -p .make && touch $@
+
+demo: setup ## the tour: real mails through the whole pipeline, no Java needed
+	$(BIN)/postroad demo
+
+check: setup ## formatter, linter, types, walls
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check $(BROKER) ## every check and every test, the ones on a real broker too
+	$(BIN)/python -m pytest
+
+schemas: setup ## writes schemas/json, schemas/README.md and the examples anew
+	$(BIN)/python -m postroad.cli.schemas
+
+bench: setup $(BROKER) ## figures, as ratios to a bare loop in the same run
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,97 @@
+"""The settings that rules name (D5): their names, defaults and what they may be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter. `kind` is "number", "text", "list" (comma), "flag" or "choice"."""
+
+    name: str
+    default: str
+    meaning: str
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+
+    def fault(self, value: str) -> str:
+        """Why a value cannot stand; empty if it can."""
+        match self.kind:
+            case "number" if not (value.isascii() and value.isdigit()):
+                return f"{self.name} is a whole number, not {value!r}"
+            case "flag" if value not in ("true", "false"):
+                return f"{self.name} is true or false, not {value!r}"
+            case "choice" if value not in self.choices:
+                return f"{self.name} is one of {', '.join(self.choices)}, not {value!r}"
+            case _:
+                return ""
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("mail.gateway.loop.minutes", "120", "the loop guard's sliding window, in minutes (L1)", "number"),
+        Setting("mail.gateway.loop.threshold", "20", "how many within the window are let through (L1)", "number"),
+        Setting(
+            "mail.gateway.loop.scope", "author", "what a budget counts (L2)", "choice", ("author", "alias", "type")
+        ),
+        Setting(
+            "mail.gateway.loop.shadow",
+            "true",
+            "also count all authors of an alias together, without blocking (L2, L9)",
+            "flag",
+        ),
+        Setting("mail.gateway.allowed", "", "senders that are never limited: addresses and domains (L4)", "list"),
+        Setting("mail.gateway.automatic", "hold", "answers by machine to an alias (L7)", "choice", ("hold", "allow")),
+        Setting("mail.catchall.domain.allowed", "", "domains on which aliases match by local part (D6)", "list"),
+        Setting("mail.default.from_filter", "", "from_filter of the built-in server (O5)", "list"),
+        Setting("mail.server.order", "doc", "the order of server choice (O1)", "choice", ("doc", "code")),
+        Setting(
+            "mail.server.no_filter.from",
+            "encapsulate",
+            "From on a server without filter (O2)",
+            "choice",
+            ("encapsulate", "keep"),
+        ),
+        Setting("mail.daily.limit", "200", "mails a day through the built-in server (O5); 0: no limit", "number"),
+        Setting("mail.retry.days", "5", "how long a deferred mail is tried (O8)", "number"),
+        Setting(
+            "mail.smtp.unknown",
+            "refuse",
+            "unknown recipients on our domains at RCPT (I5)",
+            "choice",
+            ("refuse", "accept"),
+        ),
+        Setting("mail.smtp.size", "26214400", "largest mail taken, in octets (I5)", "number"),
+        Setting("mail.reply_to.any_alias", "false", "any alias of the type before catchall in Reply-To (F4)", "flag"),
+        Setting("mail.blacklist.chatter", "false", "the blacklist silences chatter too (O7)", "flag"),
+        Setting("mail.bounce.blacklist.count", "5", "failures that blacklist (B4)", "number"),
+        Setting("mail.bounce.blacklist.window_days", "30", "within so many days (B4)", "number"),
+        Setting("mail.bounce.blacklist.span_days", "7", "first and last further apart than this (B4)", "number"),
+        Setting("mail.bounce.blacklist.streams", "bulk", "streams whose failures count (B4)", "list"),
+        Setting(
+            "mail.bounce.blacklist.failures",
+            "address",
+            "which failures count (B4)",
+            "choice",
+            ("address", "hard", "all"),
+        ),
+        Setting("mail.bounce.blacklist.proven", "true", "only proven failures count (B4)", "flag"),
+        Setting(
+            "mail.former.policy", "accept", "mail to former addresses (D9)", "choice", ("accept", "warn", "refuse")
+        ),
+        Setting("mail.message.days", "400", "how long a Message-ID is remembered after it was last put", "number"),
+    )
+}
+
+# D5: these are fields of the default alias domain under their old names.
+DOMAIN_FIELDS = {
+    "mail.catchall.alias": "catchall",
+    "mail.bounce.alias": "bounce",
+    "mail.catchall.domain": "name",
+    "mail.default.from": "default_from",
+}
+
+
+def listed(value: str) -> tuple[str, ...]:
+    """D6: a comma list, trimmed, lower-cased, empty entries dropped."""
+    return tuple(entry for part in value.split(",") if (entry := part.strip().lower()))
