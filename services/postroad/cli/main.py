@@ -1,0 +1,63 @@
+"""The command `postroad`: one table of subcommands, each imported when it is called."""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+
+from postroad import __version__
+from postroad.runtime.config import ConfigError
+from postroad.runtime.worker import Unavailable
+from postroad.views.declared import Undeclarable
+
+HELP = """An e-mail gateway for business applications.
+
+Mail to an alias opens a record, replies land on their thread, posts reach followers, bounces mark messages.
+Start with `postroad demo`; run it all on one machine with `postroad up`."""
+
+COMMANDS = (
+    ("demo", "postroad.cli.demo:demo", "The tour: real mails through the whole pipeline, told as a story."),
+    ("up", "postroad.cli.up:up", "Run the whole system on this machine, durable, doors open."),
+    ("worker", "postroad.cli.worker:worker", "Run one worker of a cluster on Kafka."),
+    ("broker", "postroad.cli.broker:app", "A real Apache Kafka on this machine, for development and tests."),
+    ("topics", "postroad.cli.topics:app", "The catalogue of topics against a cluster: plan, apply, check."),
+    ("apply", "postroad.cli.directory:apply", "Declare domains, aliases, servers, parameters from a file."),
+    ("show", "postroad.cli.directory:show", "What is declared: all of it, or one kind, or one row."),
+    ("simulate", "postroad.cli.simulate:simulate", "Play a scenario in memory: JSON lines in, JSON lines out."),
+    ("trace", "postroad.cli.trace:trace", "One mail's story, by Message-ID, event, thread or notification."),
+    ("parse", "postroad.cli.parse:parse", "What we read in a mail."),
+    ("schemas", "postroad.cli.schemas:schemas", "The events' JSON Schema and AsyncAPI document."),
+)
+
+
+def command() -> App:
+    app = App(name="postroad", help=HELP, version=__version__, help_format="markdown")
+    for name, target, text in COMMANDS:
+        app.command(target, name=name, help=text)
+    app.command(version, name="version", help="The version of postroad.")
+    return app
+
+
+def version() -> None:
+    print(__version__)
+
+
+def main() -> None:
+    """Exit codes are those of sysexits: 64 usage, 65 bad input, 69 unavailable, 78 configuration."""
+    try:
+        command()(exit_on_error=False, print_error=True)
+    except CycloptsError:
+        sys.exit(os.EX_USAGE)
+    except (ConfigError, Undeclarable) as error:
+        sys.exit(complain(str(error), os.EX_CONFIG))
+    except Unavailable as error:
+        sys.exit(complain(str(error), os.EX_UNAVAILABLE))
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(os.EX_OK)
+
+
+def complain(words: str, code: int) -> int:
+    """One line on standard error; gives the code back."""
+    print(f"postroad: {words}", file=sys.stderr)
+    return code

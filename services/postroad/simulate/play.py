@@ -1,0 +1,307 @@
+"""A scenario in memory: every worker's stages on one clock, pretended servers, nothing leaves."""
+
+import base64
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postroad.bounces.worker import WORKER as BOUNCES
+from postroad.dispatch.worker import worker as dispatch
+from postroad.fanout.worker import WORKER as FANOUT
+from postroad.ingest.accept import Origin
+from postroad.ingest.read import read
+from postroad.ingest.received import Acceptance, received
+from postroad.ingest.recipients import judge
+from postroad.loop_guard.worker import WORKER as LOOP_GUARD
+from postroad.mail.address import normalise
+from postroad.routing.worker import WORKER as ROUTING
+from postroad.runtime.config import Config
+from postroad.runtime.memory import MemoryLog
+from postroad.runtime.objects import digest
+from postroad.simulate.lines import BadLine, FetchLine, MailLine, SmarthostLine, StateLine, TestLine, parse
+from postroad.simulate.pretend import Pretended
+from postroad.views import Views
+from postroad.views.declared import Undeclarable, declared
+from postroad_schemas import TOPICS, Event, Tombstone, event_id
+from postroad_schemas.directory import KeyState, RowProposed, SigningKey
+from postroad_schemas.mail import Door, HeldMail, MailReceived, Release
+from postroad_schemas.values import Envelope, ObjectRef
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_SECRET = b"postroad simulate: a fixed key, so that the same input gives the same bytes"
+_YES = {Door.SMTP: 250, Door.LMTP: 250, Door.HTTP: 202, Door.PIPE: 0, Door.IMAP: 0, Door.POP3: 0}
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class Simulation:
+    """Plays lines; what happens is told to `say`, one JSON-able dict an answer."""
+
+    def __init__(self, say: Say, *, shuffle: int | None = None, contents: bool = False) -> None:
+        self._say_to = say
+        self._contents = contents
+        self._number = 0
+        self._objects: dict[str, bytes] = {}
+        self.views = Views(secret=lambda _: _SECRET)
+        self.pretended = Pretended(self._objects, self._say)
+        config = Config()
+        workers = (ROUTING, LOOP_GUARD, BOUNCES, FANOUT, dispatch(config))
+        self.log = MemoryLog(
+            stages=[stage for worker in workers for stage in worker.stages],
+            senders=[(sending.sender, self.pretended) for worker in workers for sending in worker.sendings],
+            views=self.views,
+            start=START,
+            shuffle=random.Random(shuffle) if shuffle is not None else None,  # noqa: S311  # order, not secrets
+        )
+        key = SigningKey(key_id="a", secret="env:SIMULATED", state=KeyState.CURRENT, created_at=START)  # noqa: S106
+        self.log.publish([key])
+        self.log.rest()
+        self.log.listen(self._appended)
+
+    def line(self, text: str | bytes) -> bool:
+        """Plays one line to rest. False if it could not be played. A blank line is counted and passed over."""
+        self._number += 1
+        if not text.strip():
+            return True
+        try:
+            kind, value = parse(text)
+            PLAYS[kind](self, value)
+        except (BadLine, Undeclarable) as error:
+            self._say({"error": str(error)})
+            return False
+        self._say({"done": kind})
+        return True
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        self._say_to({"line": self._number, **answer})
+
+    def _appended(self, topic: str, key: str, emission: Any, _: Event | None) -> None:
+        event = None if isinstance(emission, Tombstone) else msgspec.to_builtins(emission)
+        self._say({"topic": topic, "key": key, "event": event})
+
+    def _publish(self, *emissions: Any) -> None:
+        self.log.publish(emissions)
+        self.log.rest()
+
+    # kinds of lines
+
+    def at(self, to: datetime) -> None:
+        to = to.astimezone(UTC) if to.tzinfo else to.replace(tzinfo=UTC)
+        if to < self.log.now:
+            raise BadLine(f"the clock moves forward only: it is {self.log.now.isoformat()}")
+        self.log.advance(to)
+
+    def apply(self, document: dict[str, Any]) -> None:
+        found = declared(document)
+        for ordinal, change in enumerate([*found.rows, *found.remove]):
+            proposal_id = event_id("simulated", str(self._number), str(ordinal))
+            row, remove = (None, change) if isinstance(change, str) else (change, "")
+            self._publish(
+                RowProposed(
+                    event_id=proposal_id,
+                    occurred_at=self.log.now,
+                    trace_id=proposal_id,
+                    row=row,
+                    remove=remove,
+                    by="simulate",
+                )
+            )
+        for contact in found.contacts:
+            self._publish(msgspec.structs.replace(contact, created_at=contact.created_at or self.log.now))
+
+    def event(self, fields: dict[str, Any]) -> None:
+        kinds = {str(event.__struct_config__.tag): event for topic in TOPICS.values() for event in topic.events}
+        kind = kinds.get(str(fields.get("type")))
+        if kind is None:
+            raise BadLine(f"no event of type {fields.get('type')!r}; known: {', '.join(sorted(kinds))}")
+        new_id = event_id("simulated", str(self._number))
+        filled = {"event_id": new_id, "occurred_at": self.log.now, "trace_id": fields.get("event_id", new_id), **fields}
+        try:
+            self._publish(msgspec.convert(filled, kind))
+        except msgspec.ValidationError as error:
+            raise BadLine(f"{fields['type']}: {error}") from error
+
+    def mail(self, line: MailLine) -> None:
+        raw = _raw(line)
+        mailbox = self.views.directory.row(f"mailbox/{line.mailbox}") if line.mailbox else None
+        envelope = Envelope(mail_from=line.mail_from, rcpt_to=line.rcpt_to)
+        if line.door in (Door.SMTP, Door.LMTP):
+            accepted = self._recipients(line)
+            if not accepted:
+                return
+            envelope = Envelope(mail_from=line.mail_from or "", rcpt_to=accepted)
+            if len(raw) > self.views.directory.number("mail.smtp.size"):
+                self._answer(line.door, 552, "5.3.4 message larger than SIZE allows")
+                return
+        origin = Origin(
+            line.door,
+            session="simulated",
+            ordinal=str(self._number),
+            mailbox=line.mailbox,
+            record_type=getattr(mailbox, "record_type", ""),
+            keep_attachments=getattr(mailbox, "keep_attachments", True),
+            keep_original=getattr(mailbox, "keep_original", False),
+        )
+        event = self._accept(raw, envelope, origin)
+        self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}")
+        self._publish(event)
+
+    def _recipients(self, line: MailLine) -> tuple[str, ...]:
+        """I5: RCPT by RCPT."""
+        if not line.rcpt_to:
+            self._answer(line.door, 503, "5.5.1 RCPT TO comes first, and none was accepted")
+            return ()
+        accepted = []
+        for recipient in line.rcpt_to:
+            reply = judge(recipient, self.views.directory, self.log.now)
+            if reply.code == 250:
+                accepted.append(recipient)
+            else:
+                self._answer(line.door, reply.code, reply.text, recipient)
+        return tuple(accepted)
+
+    def _answer(self, door: Door, code: int, text: str, recipient: str = "") -> None:
+        answer: dict[str, Any] = {"door": door, "code": code, "text": text}
+        self._say({"answer": answer | ({"recipient": recipient} if recipient else {})})
+
+    def _accept(self, raw: bytes, envelope: Envelope, origin: Origin) -> MailReceived:
+        reading = read(raw, origin)
+        refs = {content: self._keep(content) for content in dict.fromkeys(reading.objects)}
+        event = received(
+            reading.mail,
+            reading.stored(refs),
+            Acceptance(
+                event_id=event_id("accepted", origin.door, origin.session, origin.ordinal),
+                at=self.log.now,
+                door=origin.door,
+                envelope=envelope,
+                mailbox=origin.mailbox,
+                record_type=origin.record_type,
+            ),
+            self.views.directory,
+        )
+        if self._contents:
+            self._say_objects(event)
+        return event
+
+    def _keep(self, content: bytes) -> ObjectRef:
+        ref = digest(content)
+        self._objects[ref] = content
+        return ObjectRef(ref=ref, size=len(content))
+
+    def _say_objects(self, event: MailReceived) -> None:
+        contents = event.contents
+        named: list[tuple[ObjectRef | None, str, str, str]] = [
+            (event.raw, "message/rfc822", "", ""),
+            (contents.text_ref, "text/plain", "text", ""),
+            (contents.html_ref, "text/html", "html", ""),
+            (contents.reply_ref, "text/plain", "reply", ""),
+            *((a.content, a.media_type, a.name, a.content_id) for a in contents.attachments),
+        ]
+        for ref, media_type, name, content_id in named:
+            if ref is not None:
+                encoded = base64.b64encode(self._objects[ref.ref]).decode()
+                told = {"ref": ref.ref, "type": media_type, "name": name, "content_id": content_id, "base64": encoded}
+                self._say({"object": told})
+
+    def smarthost(self, line: SmarthostLine) -> None:
+        self.pretended.script(line)
+
+    def release(self, mail_id: str) -> None:
+        held = self._held(mail_id)
+        new_id = event_id("released", mail_id, str(self._number))
+        self._publish(
+            Tombstone(topic="held", key=mail_id),
+            msgspec.structs.replace(
+                held.mail,
+                event_id=new_id,
+                cause_id=mail_id,
+                occurred_at=self.log.now,
+                release=Release(held=mail_id, rule=held.rule, by="simulate"),
+            ),
+        )
+
+    def drop(self, mail_id: str) -> None:
+        self._held(mail_id)
+        self._publish(Tombstone(topic="held", key=mail_id))
+
+    def _held(self, mail_id: str) -> HeldMail:
+        row = self.log.rows("held").get(mail_id)
+        if not isinstance(row, HeldMail):
+            raise BadLine(f"no mail is held under {mail_id!r}; held: {', '.join(self.log.rows('held')) or 'none'}")
+        return row
+
+    def fetch(self, _: FetchLine) -> None:
+        raise BadLine("not yet: fetch")
+
+    def test(self, _: TestLine) -> None:
+        raise BadLine("not yet: test")
+
+    def state(self, line: StateLine) -> None:
+        asked = [(of, key) for of in StateLine.__struct_fields__ if (key := getattr(line, of)) is not None]
+        if len(asked) != 1:
+            raise BadLine(f"one of {', '.join(StateLine.__struct_fields__)} is needed, found {len(asked)}")
+        of, key = asked[0]
+        self._say({"state": {"of": of, "key": key, "value": self._state(of, key)}})
+
+    def _state(self, of: str, key: str) -> Any:
+        log = self.log
+        match of:
+            case "address":
+                address = normalise(key)
+                return {
+                    "failures": _named(log.state("addresses", address)),
+                    "suppression": _named(log.rows("suppressions").get(address)),
+                }
+            case "thread":
+                return _named(log.state("threads", key))
+            case "alias":
+                row, state = log.rows("directory").get(f"alias/{key}"), log.rows("directory").get(f"alias_state/{key}")
+                return {"alias": _named(row), "state": _named(state)}
+            case "budget":
+                return _named(log.state("budgets", key))
+            case _:
+                return _named(log.state("routing", key))
+
+
+PLAYS: dict[str, Callable[[Simulation, Any], None]] = {
+    "at": Simulation.at,
+    "apply": Simulation.apply,
+    "event": Simulation.event,
+    "mail": Simulation.mail,
+    "smarthost": Simulation.smarthost,
+    "fetch": Simulation.fetch,
+    "test": Simulation.test,
+    "release": Simulation.release,
+    "drop": Simulation.drop,
+    "state": Simulation.state,
+}
+
+
+def _raw(line: MailLine) -> bytes:
+    given = [value for value in (line.raw, line.raw_base64, line.path) if value is not None]
+    if len(given) != 1:
+        raise BadLine("one of raw, raw_base64 and path is needed")
+    try:
+        if line.path is not None:
+            return Path(line.path).read_bytes()
+        if line.raw_base64 is not None:
+            return base64.b64decode(line.raw_base64, validate=True)
+    except (OSError, ValueError) as error:
+        raise BadLine(f"the mail cannot be read: {error}") from error
+    return (line.raw or "").encode("utf-8", "surrogatepass")
+
+
+def _named(value: Any) -> Any:
+    """Structs that are kept as arrays, with their fields named."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _named(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {str(key): _named(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_named(entry) for entry in value]
+    return msgspec.to_builtins(value)
