@@ -1,0 +1,1 @@
+"""`postroad demo`: real mails through the whole pipeline, told as a story."""
