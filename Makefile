@@ -14,7 +14,7 @@ $(SETUP): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check --only-binary :all: -e '.[workers,dev]'
 	@mkdir -p .make && touch $@
 
-$(BROKER): services/postroad/runtime/broker.py $(SETUP)
+$(BROKER): $(wildcard services/postroad/runtime/broker_files/pom.xml services/postroad/runtime/broker_files/jars.sha256) $(SETUP)
 	$(BIN)/postroad broker fetch
 	@mkdir -p .make && touch $@
 
