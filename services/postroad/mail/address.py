@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import idna
 
@@ -83,13 +84,19 @@ def bare_address(text: str) -> str:
     text = text[7:] if text[:7].lower() == "mailto:" else text
     if text.startswith("@") and ":" in text:  # RFC 5321 4.1.2: a source route is ignored
         text = text.partition(":")[2]
-    text = text if '"' in text else "".join(text.split())
+    text = text if '"' in text else _joined(text.split())
     match = _ADDRESS.match(text)
     if match is None:
         return ""
     local, _, domain = text.rpartition("@")
     domain = ascii_domain(domain)
     return f"{local}@{domain}" if domain else ""
+
+
+def _joined(words: list[str]) -> str:
+    """White space beside "@" and "." is folding (RFC 5322 4.4); elsewhere it makes two words of it, and no address."""
+    folded = all(one.endswith(("@", ".")) or other.startswith(("@", ".")) for one, other in pairwise(words))
+    return "".join(words) if folded else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,8 @@ def _read_bare(segment: list[_Piece]) -> list[Mailbox]:
             words.append(piece.text)
     found, name = [], list[str]()
     for word in words:
-        if address := (bare_address(word) or bare_address(word.strip("\"'"))):
+        quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
+        if address := bare_address(word[1:-1] if quoted else word):
             found.append(Mailbox(decode_words(" ".join(name) or comment).strip(), address))
             name = []
         else:

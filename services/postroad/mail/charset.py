@@ -29,6 +29,7 @@ _NO_CHARSET = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "unde
 # Known codecs are looked up here first: asking `codecs` for made-up labels reads the disk and fills a cache for ever.
 _KNOWN = frozenset(aliases.values()) | frozenset(_UNALIASED)
 _REPLACED = "\ufffd"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @lru_cache(maxsize=512)
@@ -43,7 +44,8 @@ def codec_of(label: str) -> str:
     if name not in _KNOWN or name in _NO_CHARSET or name == "ascii":
         return ""
     try:
-        return codecs.lookup(name).name if b"".decode(name) == "" else ""
+        b"text".decode(name, "ignore")
+        return codecs.lookup(name).name
     except (LookupError, ValueError):  # a codec of bytes to bytes, such as zlib
         return ""
 
@@ -54,9 +56,11 @@ def decode(payload: bytes, label: str = "") -> str:
     if not codec:
         return _undeclared(payload)
     try:
-        return payload.decode(codec, "replace")
+        text = payload.decode(codec, "replace")
     except (LookupError, ValueError):
         return _undeclared(payload)
+    # UTF-7 alone lets half a character through, which no encoder takes afterwards.
+    return _SURROGATE.sub(_REPLACED, text) if codec == "utf-7" else text
 
 
 def _undeclared(payload: bytes) -> str:

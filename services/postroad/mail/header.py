@@ -12,10 +12,11 @@ MAX_VALUE = 1 << 20
 _FIELD = re.compile(rb"(?!--)([!-9;-~]{1,200})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
 _BLANK = re.compile(rb"\r*(?:\n|\Z)")
 _LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
+_MBOX_LINE = re.compile(rb"(?:[ \t]*\r*\n){0,20}>?From [^\n]*\n(?=[!-9;-~]{1,200}[ \t]*:)")
 _FIRST_LINES = re.compile(
-    rb"(?:[ \t]*\r*\n){0,20}(?:>?From [^\n]*\n)?[ \t]*"
+    rb"(?:[ \t]*\r*\n){0,20}[ \t]*"
     rb"(?=(?:From|To|Cc|Subject|Date|Received|Return-Path|Message-ID|MIME-Version|Content-Type|Delivered-To"
-    rb"|Envelope-To|X-[A-Za-z-]+|Authentication-Results|DKIM-Signature|Reply-To|Sender)[ \t]*:)",
+    rb"|Envelope-To|X-[A-Za-z-]{1,80}|Authentication-Results|DKIM-Signature|Reply-To|Sender)[ \t]*:)",
     re.IGNORECASE,
 )
 
@@ -69,7 +70,7 @@ def read_header(buffer: bytes, start: int, *, message: bool = False) -> tuple[He
     """
     fields: dict[str, list[bytes]] = {}
     at, count, last = start, 0, ""
-    if message and (first := _FIRST_LINES.match(buffer, start)):
+    if message and (first := _MBOX_LINE.match(buffer, start) or _FIRST_LINES.match(buffer, start)):
         at = first.end()
     while at < len(buffer):
         field = _FIELD.match(buffer, at)

@@ -12,7 +12,7 @@ def _any(*words: str) -> str:
 
 
 _VERBS = (
-    *("wrote", "writes", "said", "a écrit", "schrieb", "schrieb am", "schrieb folgendes", "geschrieben", "escribió"),
+    *("wrote", "writes", "a écrit", "schrieb", "schrieb am", "schrieb folgendes", "geschrieben", "escribió"),
     *("escreveu", "ha scritto", "schreef", "volgende geschreven", "skrev", "kirjoitti", "napisał", "napisał(a)"),
     *("napsal", "napsal(a)", "написал", "написал(а)", "пише", "写道"),
 )
@@ -47,7 +47,7 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _SEPARATES = ("--", "__", "be", "dé", "an")  # how those begin: asked first, because most lines do not
-_FROM = re.compile(r"(?:From|Von|De|Da|Van|Från|Fra|Od|От|Від|发件人)\s?\*?\s?[::]", re.IGNORECASE)
+_FROM = re.compile(r"(?:From|Von|De|Da|Van|Från|Fra|Od|От|Від|发件人)\s?\*?\s?[:\uff1a]", re.IGNORECASE)
 _FIELDS = _any(
     *("Sent", "Date", "To", "Cc", "Bcc", "Subject", "Reply-To", "Importance"),
     *("Gesendet", "Datum", "An", "Betreff", "Antwort an", "Envoyé", "À", "Objet", "Répondre à"),
@@ -56,12 +56,12 @@ _FIELDS = _any(
     *("Sendt", "Til", "Emne", "Wysłano", "Do", "Temat", "Отправлено", "Дата", "Кому", "Тема"),
     *("发送时间", "收件人", "主题"),
 )
-_FIELD = re.compile(rf"[\s*]*(?:{_FIELDS})\s?\*?\s?[::]", re.IGNORECASE)
+_FIELD = re.compile(rf"[\s*]*(?:{_FIELDS})\s?\*?\s?[:\uff1a]", re.IGNORECASE)
 
 
 def is_quoted(line: str) -> bool:
     """Whether the line carries a quoting mark."""
-    return line.lstrip(" \t").startswith((">", "|"))
+    return line.lstrip(" \t").startswith(">")
 
 
 def opens_message(lines: list[str], at: int) -> bool:
@@ -78,11 +78,11 @@ def opens_message(lines: list[str], at: int) -> bool:
 def may_close(line: str) -> bool:
     """Whether an introduction may end here: the cheap question, asked of every line once."""
     end = line[-20:].rstrip(" \t-*").lower()
-    return end.endswith((":", ":")) or end.endswith(_VERBS)
+    return end.endswith((":", "\uff1a")) or end.endswith(_VERBS)
 
 
 def introduction(lines: list[str], closes: list[bool], at: int) -> int:
-    """How many lines "On ... wrote:" and its like take from `at` on, 0 when it is none. `closes`: `may_close` of each."""
+    """The lines that "On ... wrote:" and its like take from `at` on, 0 if it is none; `closes`: `may_close` of each."""
     first = lines[at][:_LONGEST].strip()
     if first[:4].isdigit():
         joined = (

@@ -25,7 +25,7 @@ _KIND: dict[str, Kind] = {
 }
 # Under a wrong type: the field that gives it away; else it is a delivery status.
 _TELLING: dict[str, Kind] = {"feedback-type": "feedback-report", "disposition": "disposition-notification"}
-_RETURNED_HEADERS = ("text/rfc822-headers", "text/rfc822-header", "message/global-headers")
+_RETURNED_HEADERS = ("text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers")
 _FIELDS_ABOUT = re.compile(
     rb"[ \t\r\n]*(?:Reporting-MTA|Final-Recipient|Original-Recipient|Feedback-Type)[ \t]*:", re.I
 )

@@ -22,7 +22,7 @@ _HARD_WORDS = re.compile(
         (
             r"(?:user|address|recipient) unknown|unknown (?:user|recipient|local part|address)",
             r"no such (?:user|recipient|mailbox|address|person|domain|host)",
-            rf"{_SUBJECT} (?:is |was |has been |does |could |can)?(?:not (?:found|exist|known|be found)|unknown|invalid)",
+            rf"{_SUBJECT} (?:is |was |does |could |can)?(?:not (?:found|exist|known|be found)|unknown|invalid)",
             rf"{_SUBJECT} (?:is |was |has been )?(?:disabled|inactive|suspended|deactivated|closed|not available)",
             r"does(?:n't| not) (?:exist|have an? \S{1,40} account)|unroute?able address",
             r"(?:invalid|bad|unknown) (?:recipient|mailbox|user|address|destination)",
