@@ -61,7 +61,9 @@ class Tour:
         raise DidNotHappen(what)
 
     async def event(self, kind: type[E], what: str, fits: Callable[[E], bool] = lambda _: True) -> E:
-        return await self.find(what, lambda: next((e for e in self.system.events() if isinstance(e, kind) and fits(e)), None))
+        return await self.find(
+            what, lambda: next((e for e in self.system.events() if isinstance(e, kind) and fits(e)), None)
+        )
 
     async def arrived(self, what: str, fits: Callable[[Sunk], bool]) -> Sunk:
         return await self.find(what, lambda: next((mail for mail in self.sink.mails if fits(mail)), None))
@@ -81,7 +83,9 @@ async def a_lead_is_opened(tour: Tour) -> None:
     opened = await tour.event(RecordRequested, "no record was requested")
     settled = await tour.settled(mail, Outcome.DELIVERED)
     tour.thread = opened.thread
-    tour.tell(f"   your application reads record.requested: a {opened.record_type}, {opened.title!r}, thread {opened.thread}")
+    tour.tell(
+        f"   your application reads record.requested: a {opened.record_type}, {opened.title!r}, thread {opened.thread}"
+    )
     tour.tell(f"   decided by rule {settled.rule}; try: postroad trace '{mail['Message-ID']}'")
 
 
@@ -90,7 +94,9 @@ async def a_post_reaches_the_followers(tour: Tour) -> None:
     now = datetime.now(UTC)
     ids = [event_id("tour", step) for step in ("follow", "post")]
     followers = (Follower(contact="1"), Follower(contact="2"), Follower(contact="3"))
-    post = Post(author=Author(address=MARY, contact="1"), contents=Contents(text="Forty each. When do you need them?\n"))
+    post = Post(
+        author=Author(address=MARY, contact="1"), contents=Contents(text="Forty each. When do you need them?\n")
+    )
     await tour.system.publish(
         [
             ThreadFollowed(event_id=ids[0], trace_id=ids[0], occurred_at=now, thread=tour.thread, followers=followers),
@@ -127,7 +133,9 @@ async def a_mail_to_catchall_is_refused(tour: Tour) -> None:
     await tour.send(PAUL, f"catchall@{DOMAIN}", mail)
     settled = await tour.settled(mail, Outcome.REFUSED)
     notice = await tour.arrived("Paul got no notice", lambda m: m.rcpt_to == (PAUL,) and not m.mail_from)
-    tour.tell(f"   refused by rule {settled.rule}; the notice: {notice.message['Subject']!r} from {notice.message['From']}")
+    tour.tell(
+        f"   refused by rule {settled.rule}; the notice: {notice.message['Subject']!r} from {notice.message['From']}"
+    )
 
 
 async def an_auto_responder_is_cut_off(tour: Tour) -> None:

@@ -1,0 +1,188 @@
+"""Each address's fate: failures since it was last heard from, and the blacklist (B3-B5)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict
+
+import msgspec
+
+from postroad.bounces.blacklist import KEPT, Logged, as_failure, evidence, logged, note, policy
+from postroad.stage import Decision, Stage
+from postroad.views import Views
+from postroad_schemas import Event, Ticked, event_id
+from postroad_schemas.address import (
+    AddressBarred,
+    AddressBlacklisted,
+    AddressFailed,
+    AddressHeardFrom,
+    AddressLeft,
+    AddressPardoned,
+    Failure,
+    ListLeft,
+)
+
+KEEP = timedelta(days=180)
+_KEEP = KEEP.total_seconds()
+
+Observed = AddressFailed | AddressHeardFrom | AddressBarred | AddressPardoned | AddressLeft
+
+
+class _Descent(TypedDict):
+    event_id: str
+    occurred_at: datetime
+    trace_id: str
+    cause_id: str
+
+
+class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One address. Times are UTC seconds. `row` is what was said of it, while it is blacklisted."""
+
+    failures: tuple[Logged, ...] = ()  # oldest first
+    cleared_at: float = 0.0  # heard from, or pardoned: failures up to then count no more
+    pardoned_at: float = 0.0  # orders and complaints up to then neither
+    row: AddressBlacklisted | None = None
+
+    @property
+    def listed(self) -> bool:
+        return self.row is not None
+
+    def with_(self, failure: Logged) -> "AddressLog":
+        """A repeat overwrites itself, and keeps the stream if only the first one knew it."""
+        if failure.at <= self.cleared_at:
+            return self
+        former = next((f for f in self.failures if f.notification_id == failure.notification_id), None)
+        if former and former.stream and not failure.stream:
+            return self
+        log = sorted((*(f for f in self.failures if f is not former), failure))
+        oldest = log[-1].at - _KEEP
+        return msgspec.structs.replace(self, failures=tuple(f for f in log[-KEPT:] if f.at > oldest))
+
+    def cleared(self, at: float) -> "AddressLog":
+        cleared_at = max(self.cleared_at, at)
+        failures = tuple(failure for failure in self.failures if failure.at > cleared_at)
+        return msgspec.structs.replace(self, failures=failures, cleared_at=cleared_at)
+
+
+def decide(event: Observed, state: AddressLog, views: Views) -> Decision[AddressLog]:
+    """What is known of the address now; its row when that changes, and again when the event that changed it repeats."""
+    match event:
+        case AddressFailed(complaint=True):
+            return _complained(event, state)
+        case AddressFailed():
+            return _failed(event, state, views)
+        case AddressHeardFrom():
+            return Decision(state.cleared(event.occurred_at.timestamp()))
+        case AddressBarred():
+            return _barred(event, state)
+        case AddressPardoned():
+            return _pardoned(event, state)
+        case AddressLeft():
+            return Decision(state, (_left(event),))
+
+
+def _after(event: Event, step: str) -> _Descent:
+    return {
+        "event_id": event_id(event.event_id, step),
+        "occurred_at": event.occurred_at,
+        "trace_id": event.trace_id,
+        "cause_id": event.event_id,
+    }
+
+
+def _left(event: AddressLeft) -> ListLeft:
+    return ListLeft(**_after(event, "left"), address=event.address, list_name=event.list_name, how=event.how)
+
+
+def _failed(event: AddressFailed, state: AddressLog, views: Views) -> Decision[AddressLog]:
+    after = state.with_(logged(event))
+    if state.row is not None and state.row.cause_id == event.event_id:
+        return Decision(after, (state.row,))
+    if after == state or state.listed:
+        return Decision(after)
+    found = tuple(map(as_failure, evidence(after.failures, policy(views.directory))))
+    return _listed(event, after, rule="B4", evidence=found, note=note(found)) if found else Decision(after)
+
+
+def _complained(event: AddressFailed, state: AddressLog) -> Decision[AddressLog]:
+    """At once, and proven or not: to go on mailing somebody who complained is worse than a bulk mail too few."""
+    if state.row is not None and state.row.cause_id == event.event_id:
+        return Decision(state, (state.row,))
+    if state.listed or event.occurred_at.timestamp() <= state.pardoned_at:
+        return Decision(state)
+    complaint = Failure(
+        at=event.occurred_at,
+        notification_id=event.notification_id,
+        status=event.status,
+        diagnostic=event.diagnostic or "complaint",
+    )
+    words = f"Bulk mail stopped: a complaint ({complaint.diagnostic}) on {event.occurred_at:%Y-%m-%d}"
+    return _listed(event, state, rule="B5", evidence=(complaint,), note=words)
+
+
+def _barred(event: AddressBarred, state: AddressLog) -> Decision[AddressLog]:
+    if state.row is not None and state.row.cause_id == event.event_id:
+        return Decision(state, (state.row,))
+    if event.occurred_at.timestamp() <= state.pardoned_at:
+        return Decision(state)
+    history = tuple(map(as_failure, state.failures))
+    words = event.note or f"Bulk mail stopped by {event.by or 'hand'} on {event.occurred_at:%Y-%m-%d}"
+    return _listed(event, state, rule="B5", evidence=history, note=words, by=event.by)
+
+
+def _listed(
+    event: AddressFailed | AddressBarred,
+    state: AddressLog,
+    *,
+    rule: str,
+    evidence: tuple[Failure, ...],
+    note: str,
+    by: str = "",
+) -> Decision[AddressLog]:
+    row = AddressBlacklisted(
+        **_after(event, "blacklisted"), address=event.address, rule=rule, evidence=evidence, note=note, by=by
+    )
+    return Decision(msgspec.structs.replace(state, row=row), (row,))
+
+
+def _pardoned(event: AddressPardoned, state: AddressLog) -> Decision[AddressLog]:
+    """Lifts what came before it, and says so even of a row not known here. A later listing stands."""
+    at = event.occurred_at.timestamp()
+    after = msgspec.structs.replace(state.cleared(at), pardoned_at=max(state.pardoned_at, at))
+    if at < state.pardoned_at or (state.row is not None and state.row.occurred_at > event.occurred_at):
+        return Decision(after)
+    words = event.note or f"Lifted by {event.by or 'hand'} on {event.occurred_at:%Y-%m-%d}"
+    lifted = AddressBlacklisted(
+        **_after(event, "lifted"), address=event.address, rule="B5", note=words, by=event.by, active=False
+    )
+    return Decision(msgspec.structs.replace(after, row=None), (lifted,))
+
+
+def due(state: AddressLog) -> datetime | None:
+    times = [state.failures[0].at] if state.failures else []
+    times += [at for at in (state.cleared_at, state.pardoned_at) if at]
+    return datetime.fromtimestamp(min(times), UTC) + KEEP if times else None
+
+
+def sweep(tick: Ticked, state: AddressLog, _: Views) -> Decision[AddressLog]:
+    before = (tick.occurred_at - KEEP).timestamp()
+    return Decision(
+        msgspec.structs.replace(
+            state,
+            failures=tuple(failure for failure in state.failures if failure.at > before),
+            cleared_at=state.cleared_at if state.cleared_at > before else 0.0,
+            pardoned_at=state.pardoned_at if state.pardoned_at > before else 0.0,
+        )
+    )
+
+
+ADDRESSES = Stage(
+    name="addresses",
+    worker="bounces",
+    reads=("address.observed",),
+    writes=("suppressions",),
+    state=AddressLog,
+    decide=decide,
+    tables=("directory",),
+    due=due,
+    sweep=sweep,
+    windowed=True,
+)

@@ -1,0 +1,181 @@
+"""What one report means: for the notification's fate, and for the address (B1-B3)."""
+
+from datetime import datetime
+from typing import TypedDict
+
+import msgspec
+
+from postroad_schemas import event_id
+from postroad_schemas.address import AddressFailed
+from postroad_schemas.chatter import (
+    NotificationComplained,
+    NotificationDelayed,
+    NotificationFailed,
+    NotificationSent,
+)
+from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, Source
+from postroad_schemas.values import FailureType, Stream
+
+Report = DeliveryReported | FeedbackReported
+Update = NotificationSent | NotificationDelayed | NotificationFailed | NotificationComplained
+
+PLANNED, DELAYED, SENT, FAILED, COMPLAINED = range(5)  # a notification only goes up
+
+_FATE: dict[Action, int] = {
+    Action.DELAYED: DELAYED,
+    Action.DELIVERED: SENT,
+    Action.RELAYED: SENT,
+    Action.EXPANDED: SENT,
+    Action.FAILED: FAILED,
+}
+
+# B3: what the receiving side did not state. Expired is theirs if they ever replied.
+OURS = frozenset(
+    {
+        FailureType.CONNECTION,
+        FailureType.ADDRESS_MISSING,
+        FailureType.ADDRESS_INVALID,
+        FailureType.SENDER_MISSING,
+        FailureType.SENDER_INVALID,
+        FailureType.BLACKLISTED,
+        FailureType.OPTED_OUT,
+        FailureType.DUPLICATE,
+        FailureType.SMTPUTF8_NEEDED,
+        FailureType.CONFIGURATION,
+        FailureType.CANCELLED,
+    }
+)
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """What dispatch's first report tells of a message."""
+
+    report: str  # that report's event id
+    recipient: str
+    message_id: str
+    thread: str
+    mailing: str
+    author: str
+    stream: Stream
+
+
+class _Descent(TypedDict):
+    event_id: str
+    occurred_at: datetime
+    trace_id: str
+    cause_id: str
+
+
+class _Home(TypedDict):
+    notification_id: str
+    recipient: str
+    message_id: str
+    thread: str
+    mailing: str
+    stream: Stream
+
+
+def fate_of(report: Report) -> int:
+    return COMPLAINED if isinstance(report, FeedbackReported) else _FATE[report.action]
+
+
+def known_from(report: Report) -> Known | None:
+    """Only dispatch knows what a message was; whatever else reports does not."""
+    if isinstance(report, FeedbackReported) or report.source is not Source.SMTP:
+        return None
+    return Known(
+        report=report.event_id,
+        recipient=report.recipient,
+        message_id=report.message_id,
+        thread=report.thread,
+        mailing=report.mailing,
+        author=report.author,
+        stream=report.stream or Stream.CHATTER,
+    )
+
+
+def stated(report: Report) -> bool:
+    """B3: whether this is a failure of which the receiving side spoke. A delay is none."""
+    if isinstance(report, FeedbackReported):
+        return True
+    if report.action is not Action.FAILED or report.failure in OURS:
+        return False
+    return report.failure is not FailureType.EXPIRED or report.source is not Source.SMTP or report.reply.code > 0
+
+
+def _after(report: Report, *step: str) -> _Descent:
+    return {
+        "event_id": event_id(report.event_id, *step),
+        "occurred_at": report.occurred_at,
+        "trace_id": report.trace_id,
+        "cause_id": report.event_id,
+    }
+
+
+def update(report: Report, known: Known) -> Update | None:
+    """What the app is told. Nothing of a notice: one that fails marks nothing (L8)."""
+    if known.stream is Stream.NOTICE:
+        return None
+    descent = _after(report, "notification")
+    home: _Home = {
+        "notification_id": report.notification_id,
+        "recipient": known.recipient,
+        "message_id": known.message_id,
+        "thread": known.thread,
+        "mailing": known.mailing,
+        "stream": known.stream,
+    }
+    match report:
+        case FeedbackReported():
+            return NotificationComplained(**descent, **home, feedback_type=report.feedback_type)
+        case DeliveryReported(action=Action.FAILED):
+            return NotificationFailed(
+                **descent,
+                **home,
+                author=known.author,
+                failure=report.failure or FailureType.UNKNOWN,
+                status=report.status,
+                diagnostic=report.diagnostic,
+            )
+        case DeliveryReported(action=Action.DELAYED):
+            return NotificationDelayed(
+                **descent,
+                **home,
+                status=report.status,
+                diagnostic=report.diagnostic,
+                next_attempt_at=report.next_attempt_at,
+            )
+        case _:
+            return NotificationSent(**descent, **home, server=report.server, reply=report.reply)
+
+
+def address_failed(report: Report, known: Known | None) -> AddressFailed:
+    """What counts for the address: dispatch's recipient, else the report's own.
+
+    Told again once dispatch has spoken, with the stream: the notification's id makes it one failure.
+    """
+    address = known.recipient if known else report.recipient
+    stream = known.stream if known else None
+    descent = _after(report, "address", f"{address} {stream}" if known else "")
+    if isinstance(report, FeedbackReported):
+        return AddressFailed(
+            **descent,
+            address=address,
+            notification_id=report.notification_id,
+            proven=report.proven,
+            diagnostic=report.feedback_type,
+            stream=stream,
+            complaint=True,
+        )
+    return AddressFailed(
+        **descent,
+        address=address,
+        notification_id=report.notification_id,
+        status=report.status,
+        permanent=report.permanent,
+        hard=report.hard,
+        proven=report.proven,
+        diagnostic=report.diagnostic,
+        failure=report.failure or FailureType.UNKNOWN,
+        stream=stream,
+    )
