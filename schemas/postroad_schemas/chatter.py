@@ -42,11 +42,15 @@ class ThreadOpened(Event, frozen=True, kw_only=True, tag="thread.opened"):
 
 
 class ThreadFollowed(Event, frozen=True, kw_only=True, tag="thread.followed"):
+    """They are told of the thread's posts from now on (F1)."""
+
     thread: str
     followers: tuple[Follower, ...]
 
 
 class ThreadUnfollowed(Event, frozen=True, kw_only=True, tag="thread.unfollowed"):
+    """They are told no more."""
+
     thread: str
     followers: tuple[Follower, ...]
 
@@ -129,6 +133,8 @@ class NotificationPlanned(Event, frozen=True, kw_only=True, tag="notification.pl
 
 
 class NotificationSent(Event, frozen=True, kw_only=True, tag="notification.sent"):
+    """The recipient's server, or a smarthost, took the message."""
+
     notification_id: str
     recipient: str
     message_id: str = ""
@@ -140,6 +146,8 @@ class NotificationSent(Event, frozen=True, kw_only=True, tag="notification.sent"
 
 
 class NotificationDelayed(Event, frozen=True, kw_only=True, tag="notification.delayed"):
+    """Not delivered yet, and tried again without anybody's doing: no failure (B2)."""
+
     notification_id: str
     recipient: str
     message_id: str = ""
@@ -167,6 +175,8 @@ class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification.fai
 
 
 class NotificationComplained(Event, frozen=True, kw_only=True, tag="notification.complained"):
+    """The recipient marked the message as unwanted (RFC 5965)."""
+
     notification_id: str
     recipient: str
     message_id: str = ""

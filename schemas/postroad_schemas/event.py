@@ -42,6 +42,12 @@ class Ticked(Event, frozen=True, kw_only=True, tag="ticked"):
     partition: int = 0
 
 
+def tag_of(kind: type) -> str:
+    """The `type` of an event or row on the wire."""
+    config: msgspec.structs.StructConfig = kind.__struct_config__  # type: ignore[attr-defined]
+    return str(config.tag)
+
+
 def event_id(*parts: str) -> str:
     """An id that anybody derives alike from the same parts: 128 bits as 32 hex digits."""
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -46,12 +46,16 @@ class OutboundHeld(Event, frozen=True, kw_only=True, tag="outbound.held"):
 
 
 class OutboundReleased(Event, frozen=True, kw_only=True, tag="outbound.released"):
+    """An operator lets a held submission go out."""
+
     recipient: str
     submission_id: str
     by: str = ""
 
 
 class OutboundCancelled(Event, frozen=True, kw_only=True, tag="outbound.cancelled"):
+    """An operator stops a submission that is not sent yet."""
+
     recipient: str
     submission_id: str
     by: str = ""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from postroad import __version__
-from postroad_schemas import TOPICS, Topic
+from postroad_schemas import TOPICS, Topic, tag_of
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,12 +49,6 @@ def asyncapi() -> dict[str, Any]:
             },
         },
     }
-
-
-def tag_of(event: type) -> str:
-    """The `type` of an event on the wire."""
-    config: msgspec.structs.StructConfig = event.__struct_config__  # type: ignore[attr-defined]
-    return str(config.tag)
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import inspect
 
-from postroad.catalogue.documents import tag_of
-from postroad_schemas import TOPICS, Topic
+from postroad_schemas import TOPICS, Topic, tag_of
 from postroad_schemas.topics import GROUPS, SINGLE
 
 _HEAD = """# Events of postroad

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from postroad.catalogue.documents import asyncapi, tag_of, topic_schema
+from postroad.catalogue.documents import asyncapi, topic_schema
 from postroad.catalogue.page import page
 from postroad.catalogue.samples import sample
-from postroad_schemas import TOPICS, encode
+from postroad_schemas import TOPICS, encode, tag_of
 
 
 def schemas(topic: str = "", /, *, write: str = "") -> int:

@@ -26,7 +26,7 @@ from postroad.simulate.lines import BadLine, FetchLine, MailLine, SmarthostLine,
 from postroad.simulate.pretend import Pretended
 from postroad.views import Views
 from postroad.views.declared import Undeclarable, declared
-from postroad_schemas import TOPICS, Event, Tombstone, event_id
+from postroad_schemas import TYPES, Event, Tombstone, event_id
 from postroad_schemas.directory import KeyState, RowProposed, SigningKey
 from postroad_schemas.mail import Door, HeldMail, MailReceived, Release
 from postroad_schemas.values import Envelope, ObjectRef
@@ -58,6 +58,7 @@ class Simulation:
             shuffle=random.Random(shuffle) if shuffle is not None else None,  # noqa: S311  # order, not secrets
         )
         key = SigningKey(key_id="a", secret="env:SIMULATED", state=KeyState.CURRENT, created_at=START)  # noqa: S106
+        self.pretended.clock = lambda: self.log.now
         self.log.publish([key])
         self.log.rest()
         self.log.listen(self._appended)
@@ -114,10 +115,9 @@ class Simulation:
             self._publish(msgspec.structs.replace(contact, created_at=contact.created_at or self.log.now))
 
     def event(self, fields: dict[str, Any]) -> None:
-        kinds = {str(event.__struct_config__.tag): event for topic in TOPICS.values() for event in topic.events}
-        kind = kinds.get(str(fields.get("type")))
+        kind = TYPES.get(str(fields.get("type")))
         if kind is None:
-            raise BadLine(f"no event of type {fields.get('type')!r}; known: {', '.join(sorted(kinds))}")
+            raise BadLine(f"no event of type {fields.get('type')!r}; known: {', '.join(sorted(TYPES))}")
         new_id = event_id("simulated", str(self._number))
         filled = {"event_id": new_id, "occurred_at": self.log.now, "trace_id": fields.get("event_id", new_id), **fields}
         try:
@@ -190,8 +190,8 @@ class Simulation:
 
     def _keep(self, content: bytes) -> ObjectRef:
         ref = digest(content)
-        self._objects[ref] = content
-        return ObjectRef(ref=ref, size=len(content))
+        self._objects[ref.ref] = content
+        return ref
 
     def _say_objects(self, event: MailReceived) -> None:
         contents = event.contents

@@ -7,7 +7,7 @@ import msgspec
 from postroad.simulate.lines import Line
 from postroad.views.declared import KINDS
 from postroad.views.parameters import DOMAIN_FIELDS, SETTINGS
-from postroad_schemas import TOPICS
+from postroad_schemas import TOPICS, tag_of
 
 OUT: dict[str, Any] = {
     "event": {
@@ -48,7 +48,7 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a line, and the shapes of the answers."""
     _, components = msgspec.json.schema_components([Line, *KINDS.values()], ref_template="#/$defs/{name}")
     events = {
-        str(event.__struct_config__.tag): {"topic": topic.name, "fields": list(event.__struct_encode_fields__)}
+        tag_of(event): {"topic": topic.name, "fields": [field.encode_name for field in msgspec.structs.fields(event)]}
         for topic in TOPICS.values()
         for event in topic.events
     }

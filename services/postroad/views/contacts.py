@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from postroad_schemas.directory import Contact, ContactKind
-from postroad_schemas.topics import normalise
+from postroad_schemas.topic import normalise
 
 _NO_DATE = datetime.max.replace(tzinfo=UTC)
 

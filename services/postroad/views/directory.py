@@ -1,9 +1,11 @@
 """The directory as workers see it: who an address is, and what the settings say, as of now."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
 
 from postroad.views.parameters import DOMAIN_FIELDS, SETTINGS, listed
 from postroad_schemas.directory import (
@@ -17,7 +19,9 @@ from postroad_schemas.directory import (
     Smarthost,
 )
 from postroad_schemas.event import Row
-from postroad_schemas.topics import normalise
+from postroad_schemas.topic import normalise
+
+P = TypeVar("P")
 
 
 class Kind(StrEnum):
@@ -30,8 +34,7 @@ class Kind(StrEnum):
     OPERATOR = "operator"  # postmaster, abuse (RFC 2142)
 
 
-@dataclass(frozen=True, slots=True)
-class Ours:
+class Ours(msgspec.Struct, frozen=True):
     """An address of ours, taken apart."""
 
     kind: Kind
@@ -50,10 +53,12 @@ class Directory:
         self._kinds: dict[str, dict[str, Row]] = {}
         self._by_local: dict[str, tuple[str, ...]] = {}  # keys of aliases that match by local part
         self._special: dict[str, tuple[Kind, str]] = {}  # catchall, bounce, default From -> domain
+        self._policies: dict[Callable[..., Any], Any] = {}
 
     def apply(self, key: str, row: Row | None) -> None:
         """Takes a row, or its end. Keys are "kind/name"."""
         kind, _, name = key.partition("/")
+        self._policies.clear()
         rows = self._kinds.setdefault(kind, {})
         former = rows.pop(name, None)
         if row is not None:
@@ -92,8 +97,10 @@ class Directory:
     def rows(self, kind: str) -> tuple[Row, ...]:
         return tuple(self._kinds.get(kind, {}).values())
 
-    def keys(self) -> tuple[str, ...]:
-        return tuple(f"{kind}/{name}" for kind, rows in self._kinds.items() for name in rows)
+    def keys(self, kind: str = "") -> tuple[str, ...]:
+        """Of one kind, or of all."""
+        kinds = (kind,) if kind else tuple(self._kinds)
+        return tuple(f"{each}/{name}" for each in kinds for name in self._kinds.get(each, {}))
 
     def domains(self) -> tuple[AliasDomain, ...]:
         return tuple(row for row in self._kinds.get("domain", {}).values() if isinstance(row, AliasDomain))
@@ -115,6 +122,11 @@ class Directory:
 
     def mailboxes(self) -> tuple[IncomingMailbox, ...]:
         return tuple(row for row in self.rows("mailbox") if isinstance(row, IncomingMailbox))
+
+    def local_aliases(self, local_part: str) -> tuple[Alias, ...]:
+        """R13: those that match by this local part, on whatever domain."""
+        found = (self._kinds["alias"].get(name) for name in self._by_local.get(local_part, ()))
+        return tuple(alias for alias in found if isinstance(alias, Alias))
 
     def aliases(self) -> tuple[Alias, ...]:
         return tuple(row for row in self.rows("alias") if isinstance(row, Alias))
@@ -138,6 +150,13 @@ class Directory:
     def listed(self, name: str) -> tuple[str, ...]:
         return listed(self.setting(name))
 
+    def policy(self, build: Callable[["Directory"], P]) -> P:
+        """What `build` makes of the settings, made anew when a row has changed."""
+        if build not in self._policies:
+            self._policies[build] = build(self)
+        found: P = self._policies[build]
+        return found
+
     # addresses
 
     def ours(self, address: str) -> Ours | None:
@@ -154,6 +173,22 @@ class Directory:
             if found := self._known(base, domain, token):
                 return found
         return None
+
+    def own(self, address: str) -> bool:
+        """R15, L8: whether nobody writes from this address: an alias, catchall, bounce or default From.
+
+        An alias that matches by its local part alone makes no stranger's address ours: only domains of ours and listed
+        ones count here.
+        """
+        found = self.ours(address)
+        if found is None or found.kind is Kind.OPERATOR:
+            return False
+        if found.kind is not Kind.ALIAS or found.former is not None:
+            return True
+        domain = found.address.rpartition("@")[2]
+        if domain in self._kinds.get("domain", {}) or domain in self.listed("mail.catchall.domain.allowed"):
+            return True
+        return any(f"{alias.local_part}@{alias.domain}" == found.address for alias in found.aliases)
 
     def _known(self, local: str, domain: str, token: str) -> Ours | None:
         address = f"{local}@{domain}"

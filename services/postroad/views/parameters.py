@@ -53,6 +53,13 @@ SETTINGS: dict[str, Setting] = {
             ("encapsulate", "keep"),
         ),
         Setting("mail.daily.limit", "200", "mails a day through the built-in server (O5); 0: no limit", "number"),
+        Setting(
+            "mail.server.port_25",
+            "allow",
+            "outgoing servers on port 25, which hosted platforms block (D7)",
+            "choice",
+            ("allow", "forbid"),
+        ),
         Setting("mail.retry.days", "5", "how long a deferred mail is tried (O8)", "number"),
         Setting(
             "mail.smtp.unknown",

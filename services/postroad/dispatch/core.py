@@ -1,0 +1,179 @@
+"""Reads submissions, keeps what was done per recipient, tries each at a server and tells what became of it.
+
+`begin` decides whether there is anything to try; the call is one SMTP transaction; `conclude` judges its answer.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from postroad.dispatch.attempt import Answer, Attempt
+from postroad.dispatch.judge import RetryPolicy, judge
+from postroad.dispatch.orders import CANCELLED, Order, obey
+from postroad.dispatch.plan import Unsendable, plan
+from postroad.dispatch.reports import deferred, metered, reported, skipped, unsent, waiting
+from postroad.dispatch.settled import due, entry_of, forget, serve, with_entry
+from postroad.stage import Call, Decision, Sender
+from postroad.views import Views
+from postroad_schemas.directory import Smarthost
+from postroad_schemas.event import Ticked
+from postroad_schemas.outbound import (
+    OutboundCancelled,
+    OutboundDeferred,
+    OutboundGranted,
+    OutboundHeld,
+    OutboundReleased,
+    OutboundSubmitted,
+    RecipientSettled,
+    SettledState,
+)
+from postroad_schemas.topics import SETTLED, TIERS
+from postroad_schemas.values import FailureType, Stream
+
+Submission: TypeAlias = OutboundSubmitted | OutboundGranted | OutboundDeferred
+Outbound: TypeAlias = Submission | Order
+Begun: TypeAlias = Decision[RecipientSettled] | Call[Attempt]
+
+_DEFERRED = tuple(f"outbound.deferred.{step}" for step in TIERS)
+_SKIPPED = (FailureType.BLACKLISTED, FailureType.OPTED_OUT, FailureType.DUPLICATE)
+_SKIPPED_IN_BULK = (*_SKIPPED, FailureType.ADDRESS_MISSING, FailureType.ADDRESS_INVALID)
+_DUPLICATE = Unsendable(FailureType.DUPLICATE, "this address was served in this mailing already")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A submission that it is time to try, whichever event says so."""
+
+    submission: OutboundSubmitted
+    cause: str  # the event's id
+    made: int = 0  # attempts so far
+    first_attempt_at: datetime | None = None
+    granted_by: str = ""  # the server whose daily limit has counted it; "*": retries are free (O5)
+
+
+def sender(relay: Smarthost) -> Sender[RecipientSettled, Attempt, Answer]:
+    """The sender of dispatch, with `relay` as the built-in server (O5)."""
+
+    def begin(event: Outbound, state: RecipientSettled, views: Views, now: datetime) -> Begun:
+        return begun(event, state, views, now, relay)
+
+    return Sender(
+        name="dispatch",
+        worker="dispatch",
+        reads=("outbound.submitted", "outbound.granted", *_DEFERRED),
+        writes=(*_DEFERRED, "outbound.metered", "delivery.reported", "notification.updated"),
+        state=RecipientSettled,
+        begin=begin,
+        conclude=conclude,
+        tables=("directory", "suppressions"),
+        due=due,
+        sweep=sweep,
+        changelog=SETTLED,
+    )
+
+
+def begun(
+    event: Outbound,
+    state: RecipientSettled,
+    views: Views,
+    now: datetime,
+    relay: Smarthost,
+) -> Begun:
+    match event:
+        case OutboundHeld() | OutboundCancelled():
+            return obey(event, state, now)
+        case OutboundReleased():
+            entry = entry_of(state, event.submission_id)
+            if entry is None or entry.state is not SettledState.HELD or entry.kept is None:
+                return obey(event, state, now)
+            free = "*" if entry.attempt else ""
+            return go(Try(entry.kept, event.event_id, entry.attempt, None, free), state, views, now, relay)
+        case _:
+            submission = event if isinstance(event, OutboundSubmitted) else event.submission
+            if stopped := stop(event, submission, state, now):
+                return stopped
+            return go(_try_of(event, submission), state, views, now, relay)
+
+
+def stop(
+    event: Submission,
+    submission: OutboundSubmitted,
+    state: RecipientSettled,
+    now: datetime,
+) -> Decision[RecipientSettled] | None:
+    """Why this event leads to no attempt now; None if it does (O10: the same submission is recognised)."""
+    entry = entry_of(state, submission.event_id)
+    made = entry.attempt if entry else 0
+    match entry.state if entry else None:
+        case SettledState.DONE:
+            return Decision(state)
+        case SettledState.HELD:
+            held = with_entry(state, submission.event_id, SettledState.HELD, now, attempt=made, kept=submission)
+            return Decision(held)
+        case SettledState.CANCELLED:
+            done = with_entry(state, submission.event_id, SettledState.DONE, now, attempt=made)
+            return Decision(done, (unsent(submission, CANCELLED, now),))
+    match event:
+        case OutboundSubmitted() if entry is not None:
+            return Decision(state)
+        case OutboundDeferred() if entry is not None and event.attempt != made:
+            return Decision(state)
+        case OutboundGranted() if made:
+            return Decision(state)
+        case OutboundGranted(not_before=datetime()):
+            waits = with_entry(state, submission.event_id, SettledState.DEFERRED, now)
+            return Decision(waits, waiting(event, now))
+        case _:
+            return None
+
+
+def _try_of(event: Submission, submission: OutboundSubmitted) -> Try:
+    match event:
+        case OutboundGranted():
+            return Try(submission, event.event_id, granted_by=event.server)
+        case OutboundDeferred() if event.attempt:
+            return Try(submission, event.event_id, event.attempt, event.first_attempt_at, "*")
+        case _:
+            return Try(submission, event.event_id)
+
+
+def go(attempt: Try, state: RecipientSettled, views: Views, now: datetime, relay: Smarthost) -> Begun:
+    """Plans anew each time, so that a change of the directory or the blacklist counts at once."""
+    submission, bulk = attempt.submission, attempt.submission.stream == Stream.BULK
+    planned = plan(submission, views, relay)
+    if bulk and not attempt.made and submission.mailing in state.mailings:
+        planned = _DUPLICATE
+    if isinstance(planned, Unsendable):
+        done = with_entry(state, submission.event_id, SettledState.DONE, now, attempt=attempt.made)
+        tell = skipped if planned.failure in (_SKIPPED_IN_BULK if bulk else _SKIPPED) else unsent
+        return Decision(done, (tell(submission, planned, now),))
+    if planned.server.daily_limit and attempt.granted_by not in ("*", planned.server.name):
+        asked = with_entry(state, submission.event_id, SettledState.DEFERRED, now)
+        return Decision(asked, (metered(submission, attempt.cause, planned.server, now),))
+    return Call(Attempt(submission, planned, attempt.made + 1, attempt.first_attempt_at))
+
+
+def conclude(
+    _event: Outbound,
+    attempt: Attempt,
+    answer: Answer,
+    state: RecipientSettled,
+    views: Views,
+    _now: datetime,
+) -> Decision[RecipientSettled]:
+    """Books what the server answered; what it put off goes to a tier."""
+    submission = attempt.submission
+    policy = RetryPolicy(keep_trying=timedelta(days=views.directory.number("mail.retry.days")))
+    first = attempt.first_attempt_at or answer.at
+    outcome = judge(answer, submission.event_id, attempt.number, first, policy)
+    again = outcome.not_before is not None
+    as_ = SettledState.DEFERRED if again else SettledState.DONE
+    settled = with_entry(state, submission.event_id, as_, answer.at, attempt=attempt.number)
+    if submission.stream == Stream.BULK:
+        settled = serve(settled, submission.mailing)
+    report = reported(attempt, answer, outcome)
+    return Decision(settled, (report, deferred(attempt, answer, outcome)) if again else (report,))
+
+
+def sweep(tick: Ticked, state: RecipientSettled, _: Views) -> Decision[RecipientSettled]:
+    return Decision(forget(state, tick.occurred_at))

@@ -1,0 +1,81 @@
+"""O5: how many mails a server may still take today. One count per server and UTC day, exact by submission."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import msgspec
+
+from postroad.stage import Decision, Stage
+from postroad.views import Views
+from postroad_schemas.event import Ticked, event_id
+from postroad_schemas.outbound import OutboundGranted, OutboundMetered
+
+_KEPT = timedelta(days=2)  # a repeat around midnight finds its grant of yesterday
+
+
+class Day(msgspec.Struct, frozen=True, array_like=True):
+    """The first 16 digits of the ids granted on one UTC day: 40,000 of them fit a record of Kafka."""
+
+    day: date
+    granted: tuple[str, ...] = ()
+
+
+class Metered(msgspec.Struct, frozen=True, array_like=True):
+    """The last days of one server, oldest first."""
+
+    days: tuple[Day, ...] = ()
+
+
+def decide(event: OutboundMetered, state: Metered, _: Views) -> Decision[Metered]:
+    """Grants in order until the day is full. A submission counts once: asked again, it is granted again.
+
+    A question from a day that is no longer kept is a replay, or very late: it is to ask again with a new date.
+    """
+    mark = event.submission.event_id[:16]
+    if any(mark in day.granted for day in state.days):
+        return Decision(state, (_granted(event, None),))
+    today = event.occurred_at.astimezone(UTC).date()
+    newest = max((day.day for day in state.days), default=today)
+    granted = next((day.granted for day in state.days if day.day == today), ())
+    if today <= newest - _KEPT or (event.limit and len(granted) >= event.limit):
+        tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
+        return Decision(state, (_granted(event, tomorrow),))
+    oldest = max(newest, today) - _KEPT
+    others = [day for day in state.days if day.day != today and day.day > oldest]
+    days = sorted((*others, Day(today, (*granted, mark))), key=lambda day: day.day)
+    return Decision(Metered(days=tuple(days)), (_granted(event, None),))
+
+
+def _granted(event: OutboundMetered, not_before: datetime | None) -> OutboundGranted:
+    return OutboundGranted(
+        event_id=event_id(event.event_id, "granted", not_before.isoformat() if not_before else ""),
+        occurred_at=event.occurred_at,
+        trace_id=event.trace_id,
+        cause_id=event.event_id,
+        server=event.server,
+        submission=event.submission,
+        not_before=not_before,
+    )
+
+
+def due(state: Metered) -> datetime | None:
+    """When the newest day is no longer asked about."""
+    if not state.days:
+        return None
+    return datetime.combine(state.days[-1].day + _KEPT, time(), UTC)
+
+
+def sweep(tick: Ticked, state: Metered, _: Views) -> Decision[Metered]:
+    ends = due(state)
+    return Decision(Metered() if ends and ends <= tick.occurred_at else state)
+
+
+METER = Stage(
+    name="meter",
+    worker="dispatch",
+    reads=("outbound.metered",),
+    writes=("outbound.granted",),
+    state=Metered,
+    decide=decide,
+    due=due,
+    sweep=sweep,
+)

@@ -1,0 +1,43 @@
+"""What operators say about one submission: kept back, let go, not to be sent."""
+
+from datetime import datetime
+from typing import TypeAlias
+
+from postroad.dispatch.plan import Unsendable
+from postroad.dispatch.reports import unsent
+from postroad.dispatch.settled import entry_of, with_entry, without_entry
+from postroad.stage import Decision
+from postroad_schemas.outbound import (
+    OutboundCancelled,
+    OutboundHeld,
+    OutboundReleased,
+    RecipientSettled,
+    SettledState,
+)
+from postroad_schemas.values import FailureType
+
+Order: TypeAlias = OutboundHeld | OutboundReleased | OutboundCancelled
+CANCELLED = Unsendable(FailureType.CANCELLED, "cancelled by an operator")
+
+
+def obey(order: Order, state: RecipientSettled, now: datetime) -> Decision[RecipientSettled]:
+    """An order may come before its submission, or while it waits for its next attempt: then it holds when that comes.
+
+    What is done stays done. The release of a submission that is here to be sent is not decided here.
+    """
+    entry = entry_of(state, order.submission_id)
+    made = entry.attempt if entry else 0
+    match order, entry.state if entry else None:
+        case OutboundHeld(), None | SettledState.DEFERRED:
+            return Decision(with_entry(state, order.submission_id, SettledState.HELD, now, attempt=made))
+        case OutboundReleased(), SettledState.HELD if made:  # its next attempt is on its way
+            return Decision(with_entry(state, order.submission_id, SettledState.DEFERRED, now, attempt=made))
+        case OutboundReleased(), SettledState.HELD:
+            return Decision(without_entry(state, order.submission_id))
+        case OutboundCancelled(), SettledState.HELD if entry and entry.kept:
+            done = with_entry(state, order.submission_id, SettledState.DONE, now, attempt=made)
+            return Decision(done, (unsent(entry.kept, CANCELLED, now),))
+        case OutboundCancelled(), None | SettledState.DEFERRED | SettledState.HELD:
+            return Decision(with_entry(state, order.submission_id, SettledState.CANCELLED, now, attempt=made))
+        case _:
+            return Decision(state)

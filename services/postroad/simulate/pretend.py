@@ -1,0 +1,157 @@
+"""Pretended servers: what dispatch's calls are answered in a simulation, and what would have gone out."""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from postroad.dispatch.attempt import Answer, Attempt, Step
+from postroad.mail.address import normalise
+from postroad.mail.compose import File, compose
+from postroad.simulate.lines import BadLine, Behaviour, SmarthostLine
+from postroad_schemas.values import Contents, FailureType, ObjectRef, Reply
+
+_ACCEPTED = Reply(code=250, text="2.0.0 queued")
+# Replies that let the transaction go on (RFC 5321 4.3.2), by step.
+_GOES_ON = {Step.CONNECT: 220, Step.TLS: 220, Step.AUTH: 235, Step.MAIL: 250, Step.RCPT: 250, Step.DATA: 354}
+
+
+class Pretended:
+    """All pretended servers. `say` is told of every message that a server got to see or refused."""
+
+    def __init__(self, objects: Mapping[str, bytes], say: Callable[[dict[str, Any]], None]) -> None:
+        self._objects = objects
+        self._say = say
+        self._scripts: dict[str, SmarthostLine] = {}
+        self.clock: Callable[[], datetime] = lambda: datetime.min.replace(tzinfo=UTC)
+
+    def script(self, line: SmarthostLine) -> None:
+        """Raises BadLine for a reply that cannot be one."""
+        for step in (line.connect, line.tls, line.auth, line.mail, line.data, line.body, *line.rcpt.values()):
+            _reply(step, _ACCEPTED)
+        self._scripts[line.name] = line
+
+    def __call__(self, attempt: Attempt) -> Answer:
+        script = self._script(attempt.plan.server.name)
+        try:
+            message = self._composed(attempt)
+        except LookupError as error:
+            why = Reply(text=f"missing from the object store: {error}")
+            return Answer(why, Step.CONTENTS, self.clock(), FailureType.CONFIGURATION, "5.3.0")
+        ended = _transaction(script, attempt, len(message))
+        self._say({"sent": _told(attempt, message, ended.reply)})
+        return Answer(ended.reply, ended.step, self.clock(), ended.failure, ended.status)
+
+    def _script(self, name: str) -> SmarthostLine:
+        script = self._scripts.get(name) or SmarthostLine(name=name)
+        if script.times is not None:
+            left = msgspec.structs.replace(script, times=script.times - 1)
+            self._scripts[name] = left if script.times > 1 else SmarthostLine(name=name, ehlo=script.ehlo)
+        return script
+
+    def _composed(self, attempt: Attempt) -> bytes:
+        """As the real dispatch composes. Raises LookupError for an object that is not there."""
+        submission = attempt.submission
+        text, html, files = self._contents(submission.contents)
+        return compose(submission, attempt.plan.from_after, submission.occurred_at, text, html, files)
+
+    def _contents(self, contents: Contents) -> tuple[str, str, tuple[File, ...]]:
+        files = tuple(
+            File(
+                name=attachment.name,
+                media_type=attachment.media_type,
+                content=self._objects[attachment.content.ref],
+                content_id=attachment.content_id,
+                inline=attachment.inline,
+            )
+            for attachment in contents.attachments
+        )
+        return self._text(contents.text_ref, contents.text), self._text(contents.html_ref, contents.html), files
+
+    def _text(self, ref: ObjectRef | None, otherwise: str) -> str:
+        return otherwise if ref is None else self._objects[ref.ref].decode("utf-8", "replace")
+
+
+class _Ended(NamedTuple):
+    """Where a transaction ended, and how."""
+
+    step: Step
+    reply: Reply
+    failure: FailureType | None = None
+    status: str = ""
+
+
+def _transaction(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended:
+    """Sent is a 2yz reply to the body."""
+    secured = attempt.plan.server.security.value != "none"
+    scripted: list[tuple[Step, Behaviour | None]] = [(Step.CONNECT, script.connect)]
+    if secured:
+        scripted.append((Step.TLS, script.tls))
+    if attempt.plan.server.credentials:
+        scripted.append((Step.AUTH, script.auth))
+    scripted += [(Step.MAIL, script.mail), (Step.RCPT, _for(script.rcpt, attempt)), (Step.DATA, script.data)]
+    for step, behaviour in scripted:
+        if step is Step.MAIL and (ruled_out := _by_extensions(script, attempt, size)):
+            return ruled_out
+        reply = _reply(behaviour, Reply(code=_GOES_ON[step]))
+        goes_on = reply.code == 354 if step is Step.DATA else reply.code // 100 == 2
+        if not goes_on:
+            return _Ended(step, reply)
+    if script.drop == "before 250":
+        return _Ended(Step.BODY, Reply(text="connection lost before the answer to the message"))
+    return _Ended(Step.BODY, _reply(script.body, _ACCEPTED))
+
+
+def _by_extensions(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended | None:
+    """What EHLO rules out: a message over SIZE (RFC 1870), an address that needs SMTPUTF8 (RFC 6531)."""
+    offered = {line.split()[0].upper(): line.split()[1:] for line in script.ehlo if line.split()}
+    if attempt.plan.smtputf8 and "SMTPUTF8" not in offered:
+        why = Reply(text="a non-ASCII address needs SMTPUTF8, which this server does not offer")
+        return _Ended(Step.MAIL, why, FailureType.SMTPUTF8_NEEDED, "5.6.7")
+    announced = "".join(offered.get("SIZE", [])[:1])
+    limit = attempt.plan.server.size_limit or (int(announced) if announced.isdigit() else 0)
+    if limit and size > limit:
+        why = Reply(text=f"the message has {size} octets, more than the server's limit of {limit}")
+        return _Ended(Step.MAIL, why, FailureType.CONFIGURATION, "5.3.4")
+    return None
+
+
+def _for(replies: Mapping[str, Behaviour], attempt: Attempt) -> Behaviour | None:
+    wanted = normalise(attempt.plan.recipient)
+    return next((reply for address, reply in replies.items() if normalise(address) == wanted), replies.get("*"))
+
+
+def _reply(behaviour: Behaviour | None, otherwise: Reply) -> Reply:
+    """Raises BadLine for what is none."""
+    match behaviour:
+        case None:
+            return otherwise
+        case "refused":
+            return Reply(text="connection refused")
+        case "drop":
+            return Reply(text="connection lost")
+        case int():
+            return Reply(code=behaviour)
+        case str():
+            code, _, text = behaviour.partition(" ")
+            if code.isascii() and code.isdigit() and len(code) == 3:
+                return Reply(code=int(code), text=text)
+        case {"code": int(code)}:
+            return Reply(code=code, text=str(behaviour.get("text", "")))
+    raise BadLine(f'{behaviour!r} is no reply: write "550 5.1.1 no such user", 550, "refused" or "drop"')
+
+
+def _told(attempt: Attempt, message: bytes, reply: Reply) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "server": attempt.plan.server.name,
+        "step": attempt.plan.rule,
+        "attempt": attempt.number,
+        "envelope": {"mail_from": attempt.plan.envelope_from, "rcpt_to": [attempt.plan.recipient]},
+    }
+    try:
+        told["message"] = message.decode()
+    except UnicodeDecodeError:
+        told["message_base64"] = base64.b64encode(message).decode()
+    return {**told, "reply": {"code": reply.code, "text": reply.text}}

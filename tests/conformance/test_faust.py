@@ -1,0 +1,88 @@
+"""The trial worker's stages on Faust, on a real Kafka: killed, rebalanced, its broker killed, audited."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from postroad.runtime.broker import Cluster
+from postroad_schemas import Event
+from tests.support.broker import leader_of
+from tests.support.kafka import publish
+from tests.support.trial_worker import Program, programs
+from tests.support.trials import CORES, audited, begun, past
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+async def test_every_stage_comes_out_exact(broker: Cluster, tmp_path: Path) -> None:
+    kafka = await begun(broker.bootstrap, tmp_path, "faust")
+    events = past(80)
+    await publish(kafka, events)
+    with programs(tmp_path, kafka) as started:
+        program = started.start()
+        audit = await audited(kafka, events)
+        assert program.stop() == 0
+
+    assert audit.clean, str(audit)
+    assert not audit.repeats
+
+
+async def test_kill_9_in_the_middle_of_work_loses_nothing(broker: Cluster, tmp_path: Path) -> None:
+    kafka = await begun(broker.bootstrap, tmp_path, "faust")
+    chance = random.Random(5)
+    everything: list[Event] = []
+    with programs(tmp_path, kafka) as started:
+        for kill in range(5):
+            events = past(60, first=60 * kill)
+            program = started.start()
+            await publish(kafka, events)
+            everything += events
+            program.wait_for("recovered", times=len(CORES))
+            await asyncio.sleep(chance.uniform(0, 0.6))
+            program.kill()
+        started.start()
+        audit = await audited(kafka, everything)
+
+    assert audit.clean, str(audit)
+
+
+async def test_rebalances_between_two_workers_lose_nothing(broker: Cluster, tmp_path: Path) -> None:
+    kafka = await begun(broker.bootstrap, tmp_path, "faust")
+    everything: list[Event] = []
+    with programs(tmp_path, kafka) as started:
+        live: list[Program] = [started.start(), started.start()]
+        for turn in range(4):
+            live[-1].wait_for("recovered", times=len(CORES))
+            events = past(60, first=60 * turn)
+            await publish(kafka, events)
+            everything += events
+            gone = live.pop(0)
+            if turn % 2:
+                gone.kill()
+            else:
+                assert gone.stop() == 0
+            live.append(started.start())
+        audit = await audited(kafka, everything)
+
+    assert audit.clean, str(audit)
+
+
+async def test_three_nodes_lose_nothing_when_a_leader_dies(three_nodes: Cluster, tmp_path: Path) -> None:
+    kafka = await begun(three_nodes.bootstrap, tmp_path, "faust", replication=3)
+    with programs(tmp_path, kafka) as started:
+        started.start().wait_for("recovered", times=len(CORES))
+        events = past(60)
+        await publish(kafka, events)
+        leader = await leader_of(three_nodes.bootstrap, "address.observed")
+        three_nodes.kill(leader)
+        try:
+            more = past(60, first=60)
+            await publish(kafka, more)
+            await leader_of(three_nodes.bootstrap, "address.observed", other_than=leader)
+        finally:
+            three_nodes.start_node(leader)
+        audit = await audited(kafka, [*events, *more])
+
+    assert audit.clean, str(audit)
