@@ -72,7 +72,8 @@ class ThreadSought(Event, frozen=True, kw_only=True, tag="thread.sought"):
     accepted_at: datetime  # it waits only for mails accepted earlier
     sought: str = ""
     remaining: tuple[str, ...] = ()  # handles first, then ids
-    best: Found | None = None
+    handle: Found | None = None  # the thread that a reply handle stands for
+    best: Found | None = None  # the best reference; on the handle's thread, if one is
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ CREATE TABLE states (core TEXT, key BLOB, state BLOB, due REAL, PRIMARY KEY (cor
 CREATE INDEX states_due ON states (core, due) WHERE due IS NOT NULL;
 CREATE TABLE positions (core TEXT, topic TEXT, "offset" INTEGER, PRIMARY KEY (core, topic)) WITHOUT ROWID;
 CREATE TABLE done (core TEXT, topic TEXT, "offset" INTEGER, PRIMARY KEY (core, topic, "offset")) WITHOUT ROWID;
+CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT, key BLOB, value BLOB);
 """
 SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "busy_timeout=5000")
 
@@ -73,6 +74,7 @@ class Changes:
     states: dict[tuple[str, bytes], Kept] = field(default_factory=dict)
     positions: dict[tuple[str, str], int] = field(default_factory=dict)
     done: list[Place] = field(default_factory=list)  # above the position
+    taken: int = 0  # up to which number the inbox is taken with this
 
 
 class SqliteLog:
@@ -153,6 +155,14 @@ class SqliteLog:
         """All tables, in the order in which their rows were written."""
         return list(self._db.execute('SELECT topic, key, value FROM rows ORDER BY topic, "offset"'))
 
+    def inbox(self, limit: int) -> Changes | None:
+        """What other processes handed in, oldest first; None if there is nothing."""
+        query = "SELECT number, topic, key, value FROM inbox ORDER BY number LIMIT ?"
+        found = list(self._db.execute(query, (limit,)))
+        if not found:
+            return None
+        return Changes(records=[Record(*row[1:]) for row in found], taken=found[-1][0])
+
     def forget(self, topic: str, before: float, passed: int, limit: int) -> int:
         """Deletes the oldest records of a stream: appended before a time, and read by all. Returns how many."""
         query = 'SELECT "offset", at FROM records WHERE topic = ? AND "offset" <= ? ORDER BY "offset" LIMIT ?'
@@ -198,6 +208,24 @@ class SqliteLog:
         self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", passed)
         self._db.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", changes.done)
         self._db.executemany('DELETE FROM done WHERE core = ? AND topic = ? AND "offset" <= ?', passed)
+        if changes.taken:
+            self._db.execute("DELETE FROM inbox WHERE number <= ?", (changes.taken,))
+
+
+def hand_in(path: Path, records: Sequence[Record]) -> None:
+    """Puts records where a running postroad finds them, or the next one to start. Durable on return.
+
+    Raises Unavailable.
+    """
+    opened = SqliteLog.open(path)
+    try:
+        with opened._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO inbox (topic, key, value) VALUES (?, ?, ?)", [made[:3] for made in records])
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be written to ({error}): check the disk and its rights") from error
+    finally:
+        opened.close()
 
 
 def is_table(topic: str) -> bool:

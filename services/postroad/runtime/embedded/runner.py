@@ -23,6 +23,8 @@ DEAD_LETTERS_KEPT = timedelta(days=30)
 RETENTION_EVERY = 600.0  # seconds
 DELETED_AT_ONCE = 1_000  # records, so that others get their turn at the file
 LOOK = 0.005  # seconds between looks whether all is done
+INBOX_EVERY = 0.1  # seconds
+INBOX_AT_ONCE = 500  # records
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,11 @@ class Embedded:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[NoReturn] | None = None
 
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """Those that are open."""
+        return tuple(self._doors)
+
     async def start(self) -> None:
         """Everything runs on return, doors last. Raises Unavailable with what to do, and what a door raises."""
         self._lock = _only_one(self.path)
@@ -75,6 +82,7 @@ class Embedded:
                 self._stages.run(),
                 *(sender.run() for sender in self._senders),
                 self._keep_time(),
+                self._take_inbox(),
                 self._forget(),
             ):
                 self._run(work)
@@ -234,6 +242,16 @@ class Embedded:
         while True:
             self.look()
             await asyncio.sleep(self._tick)
+
+    async def _take_inbox(self) -> None:
+        """What commands beside this process handed in comes onto the log, each record once."""
+        while True:
+            try:
+                while handed_in := await self._commits.ask(SqliteLog.inbox, INBOX_AT_ONCE):
+                    await self._commits.insist(handed_in)
+            except Unavailable as error:
+                log.error("the inbox is not read: %s", error)
+            await asyncio.sleep(INBOX_EVERY)
 
     async def _forget(self) -> None:
         while True:

@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from postroad.runtime.config import Config, load
+
+Bootstrap = Annotated[str, Parameter(name="--kafka", help="A cluster, HOST:PORT; without it the embedded log.")]
+Settings = Annotated[Path | None, Parameter(name="--config", help="Settings; without it everything has its default.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object a line.")]
+
+
+def settings_of(path: Path | None, bootstrap: str = "") -> Config:
+    """The settings of a file, with the cluster of the command line over them. Raises ConfigError."""
+    found = load(path)[0] if path else Config()
+    if not bootstrap:
+        return found
+    return msgspec.structs.replace(found, kafka=msgspec.structs.replace(found.kafka, bootstrap=bootstrap))

@@ -1,0 +1,111 @@
+"""What a mail is, seen with the directory: whom it is for, whom it is from. Read once, before any rule."""
+
+from functools import lru_cache
+
+import msgspec
+
+from postroad.mail.address import normalise as normalised
+from postroad.mail.message_id import is_handle
+from postroad.views import Views
+from postroad.views.directory import Kind, Ours
+from postroad_schemas.directory import Alias
+from postroad_schemas.mail import MailReceived
+from postroad_schemas.values import Automatic, Degree, Mailbox
+
+normalise = lru_cache(maxsize=8192)(normalised)  # the same few write to the same few
+NULL_REVERSE_PATH = Automatic(degree=Degree.ANSWER, reason="null reverse-path")
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """Addresses are normalised; everything is sorted, so that the order of To and Cc changes nothing."""
+
+    sender: str  # address of the first mailbox of From; empty: none
+    own_sender: bool  # R15: an address of ours is never an author
+    author: str  # the sender, unless it is an address of ours
+    reverse_path: str | None  # "": the null one; None: absent
+    ours: dict[str, Ours]  # those of all recipients that are ours
+    aliases: dict[str, Alias]  # among all recipients, by name
+    to_aliases: frozenset[str]  # among the To-like
+    catchall: bool  # among the To-like (M3)
+    catchall_alone: bool  # R8
+    bounce: bool  # P1
+    bounce_tokens: tuple[str, ...]
+    handles: tuple[str, ...]  # R3
+    automatic: Automatic | None  # L7, the envelope's sign included
+
+    @property
+    def answers_by_machine(self) -> bool:
+        return self.automatic is not None and self.automatic.degree is Degree.ANSWER
+
+
+def read(mail: MailReceived, views: Views) -> Facts:
+    directory = views.directory
+    envelope = {normalise(address) for address in mail.envelope.rcpt_to or ()}
+    cc = _addresses(mail.cc)
+    to_like = _addresses(mail.to) | _addresses(mail.delivered_to) | (envelope - cc)
+    everybody = to_like | envelope | cc | _addresses(mail.resent_to) | _addresses(mail.resent_cc)
+    to_like.discard("")
+    ours: dict[str, Ours] = {}
+    catchalls = bounces = 0  # among the To-like
+    aliases: dict[str, Alias] = {}
+    to_aliases, bounce_tokens, handles = set[str](), list[str](), set[str]()
+    for address in sorted(everybody):
+        found = directory.ours(address)
+        if found is None or (found.former and directory.refused_now(found.former, mail.occurred_at)):
+            continue
+        ours[address] = found
+        named = {name_of(alias): alias for alias in found.aliases}
+        aliases.update(named)
+        if address in to_like:
+            catchalls += found.kind is Kind.CATCHALL
+            bounces += found.kind is Kind.BOUNCE
+            to_aliases.update(named)
+        if not found.token:
+            continue
+        if found.kind is Kind.BOUNCE and address in to_like:
+            bounce_tokens.append(found.token)
+        elif found.kind in (Kind.CATCHALL, Kind.ALIAS) and is_handle(token := found.token.lower()):
+            handles.add(token)
+    reverse_path = mail.return_path if mail.envelope.mail_from is None else mail.envelope.mail_from
+    reverse_path = None if reverse_path is None else normalise(reverse_path)
+    sender = normalise(mail.author.address) if mail.author else ""
+    own_sender = bool(sender) and directory.own(sender)
+    return Facts(
+        sender=sender,
+        own_sender=own_sender,
+        author="" if own_sender else sender,
+        reverse_path=reverse_path,
+        ours=ours,
+        aliases=dict(sorted(aliases.items())) if len(aliases) > 1 else aliases,
+        to_aliases=frozenset(to_aliases),
+        catchall=catchalls > 0,
+        catchall_alone=0 < len(to_like) == catchalls,
+        bounce=bounces > 0,
+        bounce_tokens=tuple(bounce_tokens),
+        handles=tuple(sorted(handles)),
+        automatic=_automatic(mail, reverse_path),
+    )
+
+
+def name_of(alias: Alias) -> str:
+    """How events name an alias: as the directory's key does; "local@" for one without domain."""
+    return f"{alias.local_part}@{alias.domain}"
+
+
+def record_type_of(alias: Alias) -> str:
+    """The type an alias opens; of a bound one that names none, its thread's."""
+    return alias.record_type or type_of(alias.thread)
+
+
+def type_of(thread: str) -> str:
+    return thread.partition("/")[0]
+
+
+def _automatic(mail: MailReceived, reverse_path: str | None) -> Automatic | None:
+    if mail.automatic is not None and mail.automatic.degree is Degree.ANSWER:
+        return mail.automatic
+    return NULL_REVERSE_PATH if reverse_path == "" else mail.automatic
+
+
+def _addresses(mailboxes: tuple[Mailbox, ...]) -> set[str]:
+    return {normalise(mailbox.address) for mailbox in mailboxes}

@@ -1,0 +1,99 @@
+"""How commands reach an installation beside its workers: its log and tables, embedded or on Kafka."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from postroad.runtime.config import Config
+from postroad.runtime.embedded import hand_in, read_log
+from postroad.runtime.worker import Unavailable
+from postroad.stage import Emission
+from postroad_schemas import Unreadable, read, record
+
+
+class Seen(NamedTuple):
+    """One record: its event, or None where a row ended."""
+
+    topic: str
+    key: str
+    event: Any
+
+
+class Reach(Protocol):
+    """All methods raise Unavailable."""
+
+    def publish(self, emissions: Sequence[Emission]) -> None:
+        """Durable on return."""
+        ...
+
+    def records(self, topic: str) -> Iterator[Seen]:
+        """What a stream holds, or the rows of a table. What cannot be read is passed over."""
+        ...
+
+
+def reach(config: Config) -> Reach:
+    """Kafka if the settings name a cluster, else the embedded log."""
+    return KafkaReach(config) if config.kafka.bootstrap else FileReach(Path(config.log.path))
+
+
+def rows(reached: Reach, table: str) -> dict[str, Any]:
+    """A table as it stands: the newest row of each key."""
+    found: dict[str, Any] = {}
+    for seen in reached.records(table):
+        if seen.event is None:
+            found.pop(seen.key, None)
+        else:
+            found[seen.key] = seen.event
+    return found
+
+
+class FileReach:
+    """The file of `postroad up`, running or not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def publish(self, emissions: Sequence[Emission]) -> None:
+        hand_in(self._path, [record(emission) for emission in emissions])
+
+    def records(self, topic: str) -> Iterator[Seen]:
+        if not self._path.exists():
+            raise Unavailable(
+                f"{self._path} is not there: start `postroad up` once, or name its settings with --config"
+            )
+        for stored in read_log(self._path, topic):
+            yield from _seen(topic, stored.key, stored.value)
+
+
+class KafkaReach:
+    """A cluster. Topics are read from their beginning to where they end at the call."""
+
+    def __init__(self, config: Config) -> None:
+        self._kafka = config.kafka
+
+    def publish(self, emissions: Sequence[Emission]) -> None:
+        asyncio.run(self._publish(emissions))
+
+    async def _publish(self, emissions: Sequence[Emission]) -> None:
+        from postroad.runtime.kafka.publisher import Publisher
+
+        publisher = Publisher(self._kafka, "command")
+        await publisher.start()
+        try:
+            await publisher(emissions)
+        finally:
+            await publisher.stop()
+
+    def records(self, topic: str) -> Iterator[Seen]:
+        from postroad.runtime.kafka.whole import read_whole
+
+        for key, value in asyncio.run(read_whole(self._kafka, topic)):
+            yield from _seen(topic, key, value)
+
+
+def _seen(topic: str, key: bytes, value: bytes | None) -> Iterator[Seen]:
+    try:
+        yield Seen(topic, key.decode("utf-8", "surrogatepass"), None if value is None else read(topic, value))
+    except (Unreadable, UnicodeDecodeError):
+        return

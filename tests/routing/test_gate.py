@@ -1,0 +1,270 @@
+"""The gate of the directory (section D): what is cleaned, refused, and changed along with a row."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from postroad.routing.checks import remark
+from postroad.routing.cleaning import clean_name
+from postroad_schemas.directory import (
+    Alias,
+    AliasDomain,
+    AliasState,
+    Credentials,
+    FormerAddress,
+    FormerKind,
+    IncomingMailbox,
+    KeyState,
+    Match,
+    Parameter,
+    Protocol,
+    Security,
+    SigningKey,
+    Smarthost,
+    row_key,
+)
+from tests.routing.gates import EXAMPLE, LOGIN, OTHER, SALES, Gate, reason
+from tests.routing.mails import START
+
+
+@pytest.mark.parametrize(
+    ("entered", "stored"),
+    [
+        pytest.param("Sales", "sales", id="lower case"),
+        pytest.param("Réclamations", "reclamations", id="accents removed"),
+        pytest.param("our  sales!team", "our-sales-team", id="runs become one dash"),
+        pytest.param("a..b...c", "a.b.c", id="repeated dots become one"),
+        pytest.param(".sales.", "sales", id="no dot leads or trails"),
+        pytest.param("sales+eu_1-x", "sales+eu_1-x", id="what may stand stays"),
+        pytest.param("日本", "-", id="what has no letters of ours"),
+        pytest.param("...", "", id="nothing left"),
+    ],
+)
+def test_d3_names_are_cleaned(entered: str, stored: str) -> None:
+    assert clean_name(entered) == stored
+
+
+def test_d3_the_cleaned_name_is_shown() -> None:
+    (written,) = Gate(EXAMPLE).propose(Alias(local_part="Vérkauf ", domain="EXAMPLE.com", record_type="lead"))
+    assert row_key(written) == "alias/verkauf@example.com"
+
+
+def test_the_gate_alone_sets_version_and_dates() -> None:
+    gate = Gate(EXAMPLE)
+    (first,) = gate.propose(SALES)
+    (second,) = gate.propose(Alias(local_part="sales", domain="example.com", record_type="deal", version=99))
+    assert (first.version, second.version) == (2, 3)
+    assert (first.created_at, second.created_at) == (START + timedelta(minutes=2), START + timedelta(minutes=2))
+    assert (second.changed_at, second.changed_by) == (START + timedelta(minutes=3), "ann")
+
+
+def test_what_is_unchanged_writes_nothing() -> None:
+    gate = Gate(EXAMPLE, SALES)
+    assert gate.propose(SALES) == []
+    assert gate.propose(AliasState(alias="sales@example.com", invalid=False)) == []
+    assert gate.propose(remove="alias/none@example.com") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "because"),
+    [
+        pytest.param(Alias(local_part="...", record_type="x"), "needs a name", id="D3 nothing left of the name"),
+        pytest.param(
+            Alias(local_part="日本", domain="example.com", record_type="x"), "needs a name", id="D3 a dash alone"
+        ),
+        pytest.param(Alias(local_part="Catchall", domain="example.com", record_type="x"), "catchall", id="D4 catchall"),
+        pytest.param(Alias(local_part="bounce", domain="example.com", record_type="x"), "bounce", id="D4 bounce"),
+        pytest.param(Alias(local_part="bounce", record_type="x"), "bounce", id="D4 by local part, on every domain"),
+        pytest.param(AliasDomain(name="example.com", catchall="sales"), "alias", id="D4 catchall onto an alias"),
+        pytest.param(AliasDomain(name="example.com", bounce="anyone"), "alias", id="D4 onto one by local part"),
+        pytest.param(Parameter(name="mail.bounce.alias", value="Sales"), "alias", id="D4 by its old name"),
+        pytest.param(AliasDomain(name="example.com", bounce="catchall"), "both", id="catchall and bounce alike"),
+        pytest.param(AliasDomain(name="not a domain"), "no domain", id="no domain name"),
+        pytest.param(
+            Parameter(name="mail.catchall.domain", value="other.example"), "there already", id="D5 a taken name"
+        ),
+        pytest.param(
+            Parameter(name="mail.gateway.lop.minutes", value="1"), "mail.gateway.loop.minutes", id="D5 the nearest"
+        ),
+        pytest.param(Parameter(name="mail.gateway.loop.minutes", value="soon"), "whole number", id="D5 no number"),
+        pytest.param(Parameter(name="mail.server.order", value="best"), "doc, code", id="D5 no choice"),
+        pytest.param(
+            Parameter(name="mail.catchall.domain.allowed", value=" , ,"), "names no domain", id="D6 none left"
+        ),
+        pytest.param(Parameter(name="mail.catchall.domain.allowed", value=""), "names no domain", id="D6 empty"),
+        pytest.param(Smarthost(name="s", host="h", port=70000), "no port", id="D7 no port"),
+        pytest.param(Smarthost(name="s", host=""), "needs a host", id="D7 no host"),
+        pytest.param(Smarthost(name="s", host="h", from_filter=("a b",)), "neither", id="D7 no filter entry"),
+        pytest.param(
+            Smarthost(name="s", host="h", credentials=Credentials(username="u", secret="hunter2")),
+            "by reference",
+            id="D7 a password as a value",
+        ),
+        pytest.param(
+            IncomingMailbox(name="m", host="h", credentials=Credentials(username="u", secret="hunter2")),
+            "by reference",
+            id="D8 a password as a value",
+        ),
+        pytest.param(SigningKey(key_id="long", secret="env:K"), "key id", id="a key id of four letters"),
+        pytest.param(AliasState(alias="none@example.com", invalid=True), "no alias", id="the flag of no alias"),
+        pytest.param(
+            FormerAddress(address="sales@example.com", kind=FormerKind.ALIAS, since=START),
+            "in use",
+            id="D4 a living address is not former",
+        ),
+        pytest.param(None, "needs a row", id="an empty proposal"),
+    ],
+)
+def test_refused_with_the_reason_and_nothing_changes(row: Any, because: str) -> None:
+    gate = Gate(EXAMPLE, OTHER, SALES, Alias(local_part="anyone", record_type="x"))
+    before = gate.state.version
+    written = gate.propose(row)
+    assert because in reason(written)
+    assert "hunter2" not in reason(written)
+    assert gate.state.version == before
+
+
+def test_d5_parameters_that_are_fields_of_the_default_domain() -> None:
+    gate = Gate(EXAMPLE, OTHER)
+    written = gate.propose(Parameter(name="mail.catchall.alias", value="Replies"))
+    assert [(row_key(row), getattr(row, "catchall", "")) for row in written if isinstance(row, AliasDomain)] == [
+        ("domain/example.com", "replies")
+    ]
+    assert gate.views.directory.setting("mail.catchall.alias") == "replies"
+    assert gate.views.directory.catchall_address("other.example") == "catchall@other.example"
+
+
+def test_d5_the_first_domain_by_its_old_name() -> None:
+    gate = Gate()
+    assert "no alias domain" in reason(gate.propose(Parameter(name="mail.bounce.alias", value="b")))
+    (domain,) = gate.propose(Parameter(name="mail.catchall.domain", value="Example.COM"))
+    assert (domain.name, domain.default) == ("example.com", True)
+
+
+def test_d1_one_domain_is_the_default() -> None:
+    gate = Gate(AliasDomain(name="one.example"), AliasDomain(name="two.example"))
+    assert [d.name for d in gate.views.directory.domains() if d.default] == ["one.example"]
+    gate.propose(AliasDomain(name="two.example", default=True))
+    assert [d.name for d in gate.views.directory.domains() if d.default] == ["two.example"]
+    assert "default" in reason(gate.propose(remove="domain/two.example"))
+
+
+def test_d6_a_list_is_cleaned() -> None:
+    (row,) = Gate(EXAMPLE).propose(
+        Parameter(name="mail.catchall.domain.allowed", value=" Gmail.com, ,bücher.example,gmail.com")
+    )
+    assert row.value == "gmail.com,xn--bcher-kva.example"
+
+
+def test_d6_says_when_no_alias_matches_by_local_part() -> None:
+    row = Parameter(name="mail.catchall.domain.allowed", value="gmail.com")
+    assert "there is none" in remark(row, Gate(EXAMPLE, SALES).views.directory)
+    local = Alias(local_part="commercial", record_type="lead", match=Match.LOCAL)
+    assert remark(row, Gate(EXAMPLE, local).views.directory) == ""
+
+
+@pytest.mark.parametrize(
+    ("security", "port"), [(Security.NONE, 25), (Security.STARTTLS, 587), (Security.TLS, 465)], ids=str
+)
+def test_d7_default_ports(security: Security, port: int) -> None:
+    (row,) = Gate().propose(Smarthost(name="s", host="h", security=security))
+    assert row.port == port
+
+
+def test_d7_a_platform_may_forbid_port_25() -> None:
+    gate = Gate(Parameter(name="mail.server.port_25", value="forbid"))
+    said = reason(gate.propose(Smarthost(name="s", host="h")))
+    assert all(port in said for port in ("465", "587", "2525"))
+    assert len(gate.propose(Smarthost(name="s", host="h", port=2525))) == 1
+
+
+def test_d7_a_filter_is_cleaned() -> None:
+    (row,) = Gate().propose(
+        Smarthost(name="s", host="h", from_filter=(" Ann@Example.com , EXAMPLE.com", "example.com"))
+    )
+    assert row.from_filter == ("ann@example.com", "example.com")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "security", "port"),
+    [
+        (Protocol.IMAP, Security.STARTTLS, 143),
+        (Protocol.IMAP, Security.TLS, 993),
+        (Protocol.POP3, Security.NONE, 110),
+        (Protocol.POP3, Security.TLS, 995),
+    ],
+    ids=str,
+)
+def test_d8_default_ports(protocol: Protocol, security: Security, port: int) -> None:
+    (row,) = Gate().propose(
+        IncomingMailbox(name="m", host="h", protocol=protocol, security=security, credentials=LOGIN)
+    )
+    assert row.port == port
+
+
+@pytest.mark.parametrize(
+    ("remove", "because"),
+    [
+        pytest.param("domain/example.com", "still has aliases", id="a domain with aliases"),
+        pytest.param("parameter/mail.bounce.alias", "field of the default", id="a field of the domain"),
+    ],
+)
+def test_what_cannot_be_removed(remove: str, because: str) -> None:
+    assert because in reason(Gate(EXAMPLE, SALES).propose(remove=remove))
+
+
+def test_one_key_mints() -> None:
+    gate = Gate(SigningKey(key_id="a", secret="env:A"))
+    gate.propose(SigningKey(key_id="b", secret="env:B"))
+    states = {row.key_id: row.state for row in gate.views.directory.rows("signing_key") if isinstance(row, SigningKey)}
+    assert states == {"a": KeyState.ACCEPTED, "b": KeyState.CURRENT}
+
+
+# D10: one order
+
+
+def test_two_quick_conflicting_proposals_cannot_both_pass() -> None:
+    gate = Gate(EXAMPLE, sees=False)
+    assert len(gate.propose(Alias(local_part="replies", domain="example.com", record_type="x"))) == 1
+    assert "alias" in reason(gate.propose(Parameter(name="mail.catchall.alias", value="replies")))
+    gate.propose(remove="alias/replies@example.com")
+    assert any(
+        isinstance(row, AliasDomain) for row in gate.propose(Parameter(name="mail.catchall.alias", value="replies"))
+    )
+
+
+@pytest.mark.parametrize("sees", [True, False], ids=["seen by the view", "not yet seen"])
+@pytest.mark.parametrize("name", ["mail.catchall.alias", "nonsense"])
+def test_the_same_proposal_twice_is_answered_alike_and_changes_nothing(name: str, sees: bool) -> None:
+    gate = Gate(EXAMPLE, SALES, sees=sees)
+    row = Parameter(name=name, value="x")
+    first = gate.propose(row, name="same")
+    state = gate.state
+    assert first
+    assert (gate.propose(row, name="same"), gate.state) == (first, state)
+
+
+def test_all_that_the_view_has_not_seen_counts_and_versions_only_rise() -> None:
+    gate = Gate(EXAMPLE, sees=False)
+    names = ["replies", *(f"a{number}" for number in range(40))]
+    versions = [gate.propose(Alias(local_part=n, domain="example.com", record_type="x"))[0].version for n in names]
+    assert versions == list(range(2, 43))
+    assert "alias" in reason(gate.propose(Parameter(name="mail.catchall.alias", value="replies")))
+
+
+def test_what_the_view_has_not_seen_end_is_gone_all_the_same() -> None:
+    gate = Gate(EXAMPLE, Alias(local_part="replies", record_type="x"))
+    gate.sees = False
+    gate.propose(remove="alias/replies@")
+    assert any(
+        isinstance(row, AliasDomain) for row in gate.propose(Parameter(name="mail.catchall.alias", value="replies"))
+    )
+
+
+def test_what_the_view_has_seen_is_kept_no_longer_than_for_repeats() -> None:
+    gate = Gate(EXAMPLE)
+    for number in range(100):
+        gate.propose(Alias(local_part=f"a{number}", domain="example.com", record_type="x"))
+    assert len(gate.state.answers) == 32
+    assert gate.state.rows(gate.views.directory).written == {}
