@@ -81,6 +81,28 @@ async def test_250_comes_after_the_event_is_acknowledged() -> None:
     assert event.envelope.rcpt_to == ("sales@example.com",)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        pytest.param("anna@example.org", "anna@example.org", id="an address"),
+        pytest.param("", "", id="the null reverse-path"),
+    ],
+)
+async def test_the_reverse_path_is_kept_as_given(given: str, kept: str) -> None:
+    published: list[Any] = []
+
+    async def publish(events: Sequence[Any]) -> None:
+        published.extend(events)
+
+    def talk(client: smtplib.SMTP) -> None:
+        client.sendmail(given, ["sales@example.com"], MAIL)
+
+    async with door(publish) as opened:
+        await asyncio.to_thread(session, opened.port, talk)
+
+    assert [event.envelope.mail_from for event in published] == [kept]
+
+
 async def test_each_acceptance_is_an_event_of_its_own() -> None:
     published: list[Any] = []
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from postroad.cli.up import workers
 from postroad.ingest.doors.sink import Sink
+from postroad.ingest.doors.smtp import SmtpDoor
 from postroad.runtime.config import Config, Log, Relay, Smtp, Store
 from postroad.runtime.embedded import Embedded
 from postroad.runtime.objects import open_store
@@ -23,7 +24,7 @@ from postroad.stage import Emission
 from postroad.tour.letters import DIRECTORY
 from postroad.tour.story import DidNotHappen, Tour
 from postroad.views.declared import declared
-from postroad_schemas import event_id, read
+from postroad_schemas import TOPICS, event_id, read
 from postroad_schemas.directory import RowProposed
 
 
@@ -79,7 +80,8 @@ class Running:
     @property
     def port(self) -> int:
         """Of the SMTP door."""
-        return next(door.port for door in self._embedded.doors if hasattr(door, "port"))
+        [door] = [door for door in self._embedded.doors if isinstance(door, SmtpDoor)]
+        return door.port
 
     async def declare(self) -> None:
         """The tour's directory, through the gate."""
@@ -96,8 +98,8 @@ class Running:
     async def publish(self, emissions: list[Emission]) -> None:
         await self._embedded.publish(emissions)
 
-    def events(self) -> Iterator[Any]:
-        for topic in ("chatter.published", "message.settled", "notification.updated"):
+    def seen(self) -> Iterator[tuple[str, Any]]:
+        for topic in TOPICS:
             for stored in self._embedded.read(topic):
                 if stored.value is not None:
-                    yield read(topic, stored.value)
+                    yield topic, read(topic, stored.value)

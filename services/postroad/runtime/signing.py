@@ -11,24 +11,28 @@ from postroad_schemas.directory import KeyState, RowProposed, SigningKey
 
 KEY_ID = "a"
 PATIENCE = 5.0  # seconds until the gate must have answered
+LOOK = 0.01
 
 
 async def sign_with_own_key(tools: Tools, folder: Path) -> None:
     """Proposes a key if the directory has none, and returns when it signs. Raises Unavailable."""
     if tools.views.directory.rows("signing_key"):
         return
-    path = _key_file(folder.absolute() / "signing.key")
+    path = await asyncio.to_thread(_key_file, folder / "signing.key")
     now = tools.clock()
     new_id = event_id("own signing key", now.isoformat())
     row = SigningKey(key_id=KEY_ID, secret=f"file:{path}", state=KeyState.CURRENT)
     await tools.publish([RowProposed(event_id=new_id, occurred_at=now, trace_id=new_id, row=row, by="postroad")])
-    async with asyncio.timeout(PATIENCE):
-        while not tools.views.keys.current:
-            await asyncio.sleep(0.01)
+    for _ in range(int(PATIENCE / LOOK)):
+        if tools.views.keys.current:
+            return
+        await asyncio.sleep(LOOK)
+    raise Unavailable("the signing key that was proposed does not stand: is the routing worker running?")
 
 
 def _key_file(path: Path) -> Path:
-    """256 bits, written once. Raises Unavailable."""
+    """256 bits, written once. The whole path. Raises Unavailable."""
+    path = path.absolute()
     try:
         if not path.exists():
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

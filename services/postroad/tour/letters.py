@@ -1,6 +1,9 @@
 """The mails of the tour, as they would come over the wire."""
 
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from email.utils import make_msgid
 
 DOMAIN = "example.com"
@@ -30,22 +33,32 @@ def letter(author: str, to: str, subject: str, text: str, **fields: str) -> Emai
     return mail
 
 
-def delivery_report(recipient: str, return_path: str, returned: bytes) -> EmailMessage:
+def delivery_report(recipient: str, return_path: str, returned: bytes) -> Message:
     """What the customer's server says days later: no such mailbox (RFC 3464)."""
-    report = EmailMessage()
+    report = MIMEMultipart("report", report_type="delivery-status")
     report["From"] = "MAILER-DAEMON@mx.customer.example"
     report["To"], report["Subject"] = return_path, "Undelivered Mail Returned to Sender"
     report["Message-ID"] = make_msgid(domain="mx.customer.example")
     report["Auto-Submitted"] = "auto-replied"
-    report.set_content(f"Your message to {recipient} could not be delivered.\n")
-    status = (
-        "Reporting-MTA: dns; mx.customer.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 no such user here\r\n"
+    report.attach(MIMEText(f"Your message to {recipient} could not be delivered.\n"))
+    status = MIMEBase("message", "delivery-status")
+    status.attach(_block(Reporting_MTA="dns; mx.customer.example"))
+    status.attach(
+        _block(
+            Final_Recipient=f"rfc822; {recipient}",
+            Action="failed",
+            Status="5.1.1",
+            Diagnostic_Code="smtp; 550 5.1.1 no such user here",
+        )
     )
-    report.add_attachment(status.encode(), maintype="message", subtype="delivery-status")
-    report.replace_header("Content-Type", "multipart/report; report-type=delivery-status")
-    report.set_boundary("=_report")
-    headers = returned.replace(b"\r\n", b"\n").split(b"\n\n")[0] + b"\n"
-    report.add_attachment(headers, maintype="text", subtype="rfc822-headers")
+    report.attach(status)
+    headers = returned.replace(b"\r\n", b"\n").split(b"\n\n")[0].decode("utf-8", "replace")
+    report.attach(MIMEText(headers, "rfc822-headers"))
     return report
+
+
+def _block(**fields: str) -> Message:
+    block = Message()
+    for name, value in fields.items():
+        block[name.replace("_", "-")] = value
+    return block

@@ -4,11 +4,13 @@ import asyncio
 import smtplib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import Message
 from typing import Any, Protocol, TypeVar
 
 from postroad.ingest.doors.sink import Sink, Sunk
 from postroad.stage import Emission
+from postroad.story.sentences import sentence
+from postroad.story.trace import story
 from postroad.tour.letters import CUSTOMER, DOMAIN, MARY, PAUL, delivery_report, letter
 from postroad_schemas import event_id
 from postroad_schemas.chatter import ChatterPosted, NotificationFailed, RecordRequested, ThreadFollowed
@@ -27,13 +29,17 @@ class System(Protocol):
     """The running pipeline, as the tour uses it."""
 
     async def publish(self, emissions: list[Emission]) -> None: ...
-    def events(self) -> Iterator[Any]: ...
+
+    def seen(self) -> Iterator[tuple[str, Any]]:
+        """Everything on the log, with its topic."""
+        ...
 
 
 class Tour:
     def __init__(self, system: System, sink: Sink, port: int, tell: Callable[[str], None]) -> None:
         self.system, self.sink, self.port, self.tell = system, sink, port, tell
         self.thread = ""
+        self.reply = ""  # Message-ID of the customer's answer
 
     async def run(self) -> None:
         """Raises DidNotHappen at the first step that did not."""
@@ -42,7 +48,7 @@ class Tour:
             self.tell(f"\n[bold]{number}. {title}[/bold]")
             await step(self)
 
-    async def send(self, mail_from: str, rcpt_to: str, mail: EmailMessage) -> None:
+    async def send(self, mail_from: str, rcpt_to: str, mail: Message) -> None:
         """Over real SMTP; raises if it is not accepted."""
 
         def talk() -> None:
@@ -61,14 +67,15 @@ class Tour:
         raise DidNotHappen(what)
 
     async def event(self, kind: type[E], what: str, fits: Callable[[E], bool] = lambda _: True) -> E:
-        return await self.find(
-            what, lambda: next((e for e in self.system.events() if isinstance(e, kind) and fits(e)), None)
-        )
+        def choose() -> E | None:
+            return next((e for _, e in self.system.seen() if isinstance(e, kind) and fits(e)), None)
+
+        return await self.find(what, choose)
 
     async def arrived(self, what: str, fits: Callable[[Sunk], bool]) -> Sunk:
         return await self.find(what, lambda: next((mail for mail in self.sink.mails if fits(mail)), None))
 
-    async def settled(self, mail: EmailMessage, outcome: Outcome) -> MessageSettled:
+    async def settled(self, mail: Message, outcome: Outcome) -> MessageSettled:
         wanted = str(mail["Message-ID"])
         found = await self.event(MessageSettled, f"no outcome for {mail['Subject']!r}", lambda e: e.settled == wanted)
         if found.outcome != outcome:
@@ -86,7 +93,7 @@ async def a_lead_is_opened(tour: Tour) -> None:
     tour.tell(
         f"   your application reads record.requested: a {opened.record_type}, {opened.title!r}, thread {opened.thread}"
     )
-    tour.tell(f"   decided by rule {settled.rule}; try: postroad trace '{mail['Message-ID']}'")
+    tour.tell(f"   decided by rule {settled.rule}: {settled.why}")
 
 
 async def a_post_reaches_the_followers(tour: Tour) -> None:
@@ -107,19 +114,19 @@ async def a_post_reaches_the_followers(tour: Tour) -> None:
     await tour.arrived("Paul got no mail", lambda m: m.rcpt_to == (PAUL,))
     if any(m.rcpt_to == (MARY,) for m in tour.sink.mails):
         raise DidNotHappen("Mary was mailed her own post")
-    for field in ("From", "Reply-To"):
-        tour.tell(f"   {field}: {got.message[field]}")
+    for name in ("From", "Reply-To"):
+        tour.tell(f"   {name}: {got.field(name)}")
     tour.tell(f"   Return-Path: <{got.mail_from}>, so that a bounce says whose message failed")
 
 
 async def a_reply_lands_on_its_thread(tour: Tour) -> None:
     """The customer answers: it lands on the same thread"""
     got = await tour.arrived("the customer got no mail", lambda m: m.rcpt_to == (CUSTOMER,))
-    to = str(got.message["Reply-To"])
-    mail = letter(CUSTOMER, to, "Re: Two hundred chairs", "By May.\n", In_Reply_To=str(got.message["Message-ID"]))
+    to = got.field("Reply-To")
+    mail = letter(CUSTOMER, to, "Re: Two hundred chairs", "By May.\n", In_Reply_To=got.field("Message-ID"))
     await tour.send(CUSTOMER, to.rpartition("<")[2].rstrip(">"), mail)
     settled = await tour.settled(mail, Outcome.DELIVERED)
-    wanted = str(mail["Message-ID"])
+    tour.reply = wanted = str(mail["Message-ID"])
     posted = await tour.event(ChatterPosted, "the reply was not posted", lambda e: e.post.message_id == wanted)
     if posted.thread != tour.thread:
         raise DidNotHappen(f"the reply landed on {posted.thread}, not on {tour.thread}")
@@ -133,9 +140,7 @@ async def a_mail_to_catchall_is_refused(tour: Tour) -> None:
     await tour.send(PAUL, f"catchall@{DOMAIN}", mail)
     settled = await tour.settled(mail, Outcome.REFUSED)
     notice = await tour.arrived("Paul got no notice", lambda m: m.rcpt_to == (PAUL,) and not m.mail_from)
-    tour.tell(
-        f"   refused by rule {settled.rule}; the notice: {notice.message['Subject']!r} from {notice.message['From']}"
-    )
+    tour.tell(f"   refused by rule {settled.rule}; the notice: {notice.field('Subject')!r} from {notice.field('From')}")
 
 
 async def an_auto_responder_is_cut_off(tour: Tour) -> None:
@@ -147,7 +152,7 @@ async def an_auto_responder_is_cut_off(tour: Tour) -> None:
         f"catchall@{DOMAIN}",
         "Out of office",
         "I am away.\n",
-        In_Reply_To=str(notice.message["Message-ID"]),
+        In_Reply_To=notice.field("Message-ID"),
         Auto_Submitted="auto-replied",
     )
     await tour.send("", f"catchall@{DOMAIN}", mail)
@@ -170,6 +175,16 @@ async def a_bounce_turns_into_a_red_envelope(tour: Tour) -> None:
     tour.tell(f"   notification.failed on {failed.thread}: {failed.recipient}, {failed.status}, {failed.diagnostic!r}")
 
 
+async def the_trace_explains_it(tour: Tour) -> None:
+    """Why did the answer land there? As `postroad trace MESSAGE-ID` tells it"""
+    told = story(tour.system.seen(), tour.reply)
+    if not told:
+        raise DidNotHappen("the log tells no story of the reply")
+    for line in told:
+        if line.topic != "address.observed":
+            tour.tell(f"   {'  ' * min(line.depth, 6)}{line.topic}: {sentence(line.event)}")
+
+
 STEPS = (
     a_lead_is_opened,
     a_post_reaches_the_followers,
@@ -177,4 +192,5 @@ STEPS = (
     a_mail_to_catchall_is_refused,
     an_auto_responder_is_cut_off,
     a_bounce_turns_into_a_red_envelope,
+    the_trace_explains_it,
 )

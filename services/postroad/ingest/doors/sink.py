@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from email.message import Message
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -16,9 +15,9 @@ class Sunk:
     rcpt_to: tuple[str, ...]
     raw: bytes
 
-    @property
-    def message(self) -> Message:
-        return message_from_bytes(self.raw)
+    def field(self, name: str) -> str:
+        """A header field, unfolded; empty if absent."""
+        return " ".join(str(message_from_bytes(self.raw)[name] or "").split())
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Sink:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         raw = envelope.original_content or b""
-        self.mails.append(Sunk(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
+        self.mails.append(Sunk((envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), raw))
         return "250 2.0.0 kept"
 
     async def stop(self) -> None:

@@ -159,7 +159,8 @@ class Handler:
 
     async def _accept(self, raw: bytes, session: Session, envelope: Envelope) -> str:
         origin = Origin(Door.SMTP, session=str(uuid.uuid4()), ordinal="1", peer=_peer(session))
-        value = EnvelopeValue(mail_from=envelope.mail_from or "", rcpt_to=tuple(envelope.rcpt_tos))
+        reverse_path = (envelope.mail_from or "").strip("<>")  # the library leaves the null one as "<>"
+        value = EnvelopeValue(mail_from=reverse_path, rcpt_to=tuple(envelope.rcpt_tos))
         try:
             event = await accept(raw, value, origin, self._tools)
         except Unavailable:
