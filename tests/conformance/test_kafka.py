@@ -35,7 +35,7 @@ async def test_kill_9_in_the_middle_of_work_loses_nothing(broker: Cluster, tmp_p
     chance = random.Random(5)
     everything: list[Event] = []
     with programs(tmp_path, kafka) as started:
-        for kill in range(6):
+        for kill in range(5):
             events = past(60, first=60 * kill)
             program = started.start()
             await publish(kafka, events)
@@ -54,7 +54,7 @@ async def test_rebalances_between_two_workers_lose_nothing(broker: Cluster, tmp_
     everything: list[Event] = []
     with programs(tmp_path, kafka) as started:
         live: list[Program] = [started.start(), started.start()]
-        for turn in range(5):
+        for turn in range(4):
             live[-1].wait_for("recovered", times=len(CORES))
             events = past(60, first=60 * turn)
             await publish(kafka, events)

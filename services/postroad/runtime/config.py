@@ -5,11 +5,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from postroad_schemas.directory import Credentials, Security
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,8 +32,8 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     bootstrap: str = ""
     prefix: str = "postroad"  # of consumer groups
-    partitions: int = 8  # of every stream; several installations of one size
-    replication: int = 3
+    partitions: Count = 8  # of every stream; several installations of one size
+    replication: Count = 3
     session: float = 10.0
     rebalance: float = 60.0
     request: float = 60.0
@@ -41,12 +44,12 @@ class Smtp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The SMTP door. Port 0 takes any free one."""
 
     host: str = "127.0.0.1"
-    port: int = 2525
+    port: Port = 2525
     hostname: str = ""  # in the greeting; empty: the machine's
-    max_recipients: int = 100
-    max_connections: int = 200
+    max_recipients: Count = 100
+    max_connections: Count = 200
     command_timeout: float = 300.0  # seconds, RFC 5321 4.5.3.2
-    in_flight: int = 256 * 1024 * 1024  # octets being taken in before the door answers 4xx
+    in_flight: Count = 256 * 1024 * 1024  # octets being taken in before the door answers 4xx
     certificate: str = ""  # PEM file; with it STARTTLS is offered
     key: str = ""
 
@@ -55,7 +58,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The built-in outgoing server, used while none is declared (O5)."""
 
     host: str = "localhost"
-    port: int = 25
+    port: Port = 25
     security: Security = Security.NONE
     verify: bool = True
     ca_file: str = ""
@@ -71,7 +74,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trusted_authserv: tuple[str, ...] = ()  # whose Authentication-Results are believed (I7)
 
 
-DIRECTORY_TABLES = ("parameters", "domain", "alias", "smarthost", "mailbox", "contact", "signing_key", "dkim_key")
+DIRECTORY_TABLES = (
+    *("parameters", "domain", "alias", "smarthost", "mailbox", "contact", "signing_key", "dkim_key"),
+    "remove",
+)
 
 
 class ConfigError(ValueError):
@@ -97,7 +103,8 @@ def explain(error: msgspec.ValidationError, known: tuple[str, ...]) -> str:
     """A validation error in one line, with the nearest known key for an unknown one."""
     unknown = re.search(r"unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?", str(error))
     if not unknown:
-        return str(error)
+        words, _, place = str(error).partition(" - at `$.")
+        return f"{place.rstrip('`')}: {words}" if place else words
     names = _fields_at(unknown[2] or "") or known
     near = difflib.get_close_matches(unknown[1], names, 1)
     place = f" in [{unknown[2]}]" if unknown[2] else ""
@@ -123,5 +130,5 @@ def secret(reference: str) -> bytes | None:
                 return Path(name).read_bytes().strip()
             case _:
                 return None
-    except (KeyError, OSError):
+    except (KeyError, OSError, ValueError):  # ValueError: a NUL in the name
         return None

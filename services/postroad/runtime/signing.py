@@ -1,6 +1,7 @@
 """The first signing key of an installation on one machine: made once, kept in a file that only its user reads."""
 
 import asyncio
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -13,10 +14,16 @@ KEY_ID = "a"
 PATIENCE = 5.0  # seconds until the gate must have answered
 LOOK = 0.01
 
+log = logging.getLogger(__name__)
+
 
 async def sign_with_own_key(tools: Tools, folder: Path) -> None:
     """Proposes a key if the directory has none, and returns when it signs. Raises Unavailable."""
     if tools.views.directory.rows("signing_key"):
+        if not tools.views.keys.current:
+            log.warning(
+                "no signing key can be read: replies find no thread by our ids; see `postroad show signing_key`"
+            )
         return
     path = await asyncio.to_thread(_key_file, folder / "signing.key")
     now = tools.clock()
@@ -35,11 +42,14 @@ def _key_file(path: Path) -> Path:
     path = path.absolute()
     try:
         if not path.exists():
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            written = path.with_name(f"{path.name}.new")
+            written.unlink(missing_ok=True)
+            handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(32))
                 file.flush()
                 os.fsync(file.fileno())
+            written.rename(path)  # whole, or not there
     except OSError as error:
         raise Unavailable(f"{path} cannot be written ({error.strerror}): check the folder and its rights") from error
     return path

@@ -1,0 +1,217 @@
+"""Stages with state per key on plain aiokafka.
+
+For every batch: outputs acknowledged, then the *old* position committed (the broker fences a process that is no longer
+the owner), then rows and position appended to the changelog in one batch. A crash before that append repeats the batch
+on the old state with the same ids; a crash after it repeats nothing. The position in the changelog decides where
+reading goes on; the group's is for lag and fencing.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from postroad.runtime.config import Kafka
+from postroad.runtime.kafka.changelog import Part
+from postroad.runtime.kafka.dead import PoisonRun, letter
+from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
+from postroad.runtime.kafka.step import Poison, Step, Stepper
+from postroad.stage import Clock, Stage
+from postroad.views import Views
+from postroad_schemas import Record, Ticked
+
+BATCH = 500  # records
+DELTA_BYTES = 700_000  # of rows in one changelog batch; one row more must still fit
+SLICE_RECORDS = 50  # between two of them the event loop gets its turn
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an engine did, for logs, metrics and tests."""
+
+    events: int = 0
+    batches: int = 0
+    buried: int = 0
+    sessions: int = 0
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch writes for one partition. The rows are in the part already: a batch that fails ends the session."""
+
+    part: Part
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs one stage. `run` returns after `stop`; raises Unavailable or TooMuchPoison."""
+
+    def __init__(
+        self,
+        stage: Stage[Any],
+        kafka: Kafka,
+        views: Views,
+        *,
+        clock: Clock = utcnow,
+        tick: float = 60.0,
+        patience: float = 120.0,
+        batch: int = BATCH,
+        after_batch: Callable[[Mapping[TopicPartition, int]], None] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.stepper = Stepper(stage, views)
+        self.membership = membership_of(kafka, stage, f"{stage.name}.changelog", tick)
+        self.clock = clock
+        self.batch = batch
+        self.counts = Counts()
+        self.stopping = asyncio.Event()
+        self.after_batch = after_batch
+        self._patience = patience
+        self._session: _EngineSession | None = None
+
+    async def run(self) -> None:
+        await keep_running(self.stage.name, self._open, self.stopping, self._patience)
+
+    def stop(self) -> None:
+        """The batch under way is finished."""
+        self.stopping.set()
+
+    @property
+    def ready(self) -> bool:
+        """Assigned and recovered; also when there are more members than partitions."""
+        session = self._session
+        return session is not None and session.epoch > 0 and all(part.ready for part in session.parts.values())
+
+    def _open(self) -> "_EngineSession":
+        self.counts.sessions += 1
+        self._session = _EngineSession(self)
+        return self._session
+
+
+class _EngineSession(Session):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.membership, engine.stopping)
+        self.engine = engine
+        self.stepper = engine.stepper
+        self.poison = PoisonRun()
+
+    def restored(self, number: int, part: Part) -> None:
+        if self.engine.stage.due is not None:
+            for key, row in part.rows.items():
+                if (due := self._due(row)) is not None:
+                    part.agenda.note(key, due)
+        for at in self.partitions_of(number):
+            # Without a position the start of the log, never the group's: that may be ahead of the changelog.
+            self.consumer.seek(at, part.positions.setdefault(at.topic, 0))
+            self.uncommitted.add(at)
+
+    async def work(self) -> None:
+        epoch = self.epoch
+        got = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=self.engine.batch)
+        async with self.lock:  # a revocation waits here until the batch is durable
+            if epoch != self.epoch:
+                return  # others own these records now, or we read them again
+            if got:
+                await self._take(got)
+            elif self.uncommitted:
+                await self._commit(self.uncommitted)
+
+    async def finish(self) -> None:
+        async with self.lock:
+            if self.uncommitted:
+                await self._commit(self.uncommitted)
+
+    async def _take(self, got: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        works: dict[int, Work] = {}
+        outputs: list[Record] = []
+        size = handled = 0
+        for at, messages in got.items():
+            part = self.parts.get(at.partition)
+            if part is None or not part.ready:
+                continue
+            for message in messages:
+                work = works.setdefault(at.partition, Work(part))
+                if message.offset < work.positions.get(at.topic, part.positions[at.topic]):
+                    continue  # fetched before the seek took effect
+                for step, key in self._steps(message, work):
+                    outputs += step.records
+                    if key is not None:
+                        part.put(key, step.row, step.due)
+                        work.rows[key] = step.row
+                        size += len(key) + len(step.row or b"") + 64
+                    if size > DELTA_BYTES:
+                        await self._write(works, outputs)
+                        outputs, size = [], 0
+                        works.clear()
+                        work = works.setdefault(at.partition, Work(part))
+                work.positions[at.topic] = message.offset + 1
+                handled += 1
+                if handled % SLICE_RECORDS == 0:
+                    await asyncio.sleep(0)
+        await self._write(works, outputs)
+        self.engine.counts.events += handled
+
+    def _steps(self, message: Any, work: Work) -> Iterator[tuple[Step, bytes | None]]:
+        """What follows from one record: a step for its key, or one for each key that a tick finds due."""
+        key = message.key or b""
+        try:
+            event = self.stepper.event(message.topic, message.value)
+            if not isinstance(event, Ticked):
+                yield self.stepper.decide(event, work.part.rows.get(key)), key
+        except Poison as poison:
+            yield self._buried(message, poison), None
+            return
+        self.poison.good()
+        if isinstance(event, Ticked) and self.stepper.sweeps(event):
+            for due in work.part.fallen_due(event.occurred_at.timestamp(), self._due):
+                try:
+                    yield self.stepper.sweep(event, work.part.rows.get(due)), due
+                except Poison as poison:
+                    yield self._buried(message, poison), None
+
+    def _buried(self, message: Any, poison: Poison) -> Step:
+        engine = self.engine
+        self.poison.bad(message, poison)
+        engine.counts.buried += 1
+        return Step(None, (letter(engine.stage.worker, self.membership.group, message, poison, engine.clock()),))
+
+    def _due(self, row: bytes | None) -> float | None:
+        """A row that cannot be read is never due: its next event tells why."""
+        try:
+            return self.stepper.due(row)
+        except Poison:
+            return None
+
+    async def _write(self, works: Mapping[int, Work], outputs: Sequence[Record]) -> None:
+        await self.publish(outputs)
+        done = {
+            TopicPartition(topic, number): position
+            for number, work in works.items()
+            for topic, position in work.positions.items()
+        }
+        await self._commit(done or {at for number in works for at in self.partitions_of(number)})
+        await acknowledged(
+            self.keep(number, work.rows, work.positions)
+            for number, work in works.items()
+            if work.rows or work.positions
+        )
+        for work in works.values():
+            work.part.positions.update(work.positions)
+        self.uncommitted |= done.keys()
+        self.engine.counts.batches += 1
+        if self.engine.after_batch:
+            self.engine.after_batch(done)
+
+    async def _commit(self, which: "set[TopicPartition] | Mapping[TopicPartition, int]") -> None:
+        """The positions as they are in the changelog."""
+        at_rest = {at: self.parts[at.partition].positions[at.topic] for at in which}
+        await self.commit(at_rest)
+        self.uncommitted -= at_rest.keys()

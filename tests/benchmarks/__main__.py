@@ -1,0 +1,29 @@
+"""`make bench`: figures of one run on this machine, as ratios to a bare loop in the same run. Nothing is asserted."""
+
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import pipeline
+from tests.benchmarks.guard import budgets_per_second
+from tests.benchmarks.routing import decisions_per_second
+
+
+def main() -> None:
+    print(f"pure routing decisions   {decisions_per_second():9,.0f} /s")
+    print(f"pure guard decisions     {budgets_per_second():9,.0f} /s")
+    bare = pipeline.bare_rate()
+    print(f"bare aiosmtpd handler    {bare:9,.0f} mails/s, the same client")
+    for name, system in (("embedded", pipeline.embedded), ("six processes, one broker", pipeline.on_kafka)):
+        with tempfile.TemporaryDirectory(prefix="postroad-bench-") as folder, system(Path(folder)) as running:
+            accepted, through = pipeline.throughput(running)
+            p50, p99 = pipeline.latencies(running)
+            print(f"\n{name}")
+            print(f"  accepted               {accepted:9,.0f} mails/s ({accepted / bare:.2f} of bare)")
+            print(f"  to readable chatter    {through:9,.0f} mails/s ({through / bare:.2f} of bare)")
+            print(f"  latency when idle      p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+            weighed = ", ".join(f"{process} {size:.0f} MB" for process, size in pipeline.memory(running).items())
+            print(f"  resident memory        {weighed}")
+
+
+if __name__ == "__main__":
+    main()
