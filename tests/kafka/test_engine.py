@@ -13,8 +13,8 @@ from aiokafka.admin import NewPartitions
 
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import engine as engine_module
-from postroad.runtime.kafka.dead import TooMuchPoison
 from postroad.runtime.kafka.engine import Engine
 from postroad.runtime.kafka.session import membership_of
 from postroad.runtime.kafka.topics import partitions

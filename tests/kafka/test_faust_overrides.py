@@ -25,11 +25,11 @@ from faust.types.tuples import ConsumerMessage, Message
 
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.faust.app import FaustRunner, partition_of
 from postroad.runtime.faust.overrides import GuardedConsumer, GuardedProducer, GuardedRecovery, GuardedTables, KeptTable
 from postroad.runtime.faust.settings import app_for
 from postroad.runtime.faust.watchdog import Watchdog
-from postroad.runtime.kafka.dead import TooMuchPoison
 from postroad.runtime.worker import Worker
 from postroad.views import Views
 from postroad_schemas import Record

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from postroad.runtime.kafka.step import Poison, Step, Stepper, poison_of
 from postroad.runtime.reading import Core, key_bytes, key_text, tick, waits_until
+from postroad.runtime.step import Poison, Step, Stepper, poison_of
 from postroad.stage import Call, Emission, Sender, Stage
 from postroad.views import Views
 from postroad_schemas import TOPICS, Event, Record, Tombstone, read, record

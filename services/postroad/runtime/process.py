@@ -20,8 +20,8 @@ from typing import Any, Protocol
 import structlog
 
 from postroad.runtime.config import Config, Kafka, secret
+from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import topics
-from postroad.runtime.kafka.dead import TooMuchPoison
 from postroad.runtime.kafka.engine import Engine
 from postroad.runtime.kafka.publisher import Publisher
 from postroad.runtime.kafka.sending import SenderRunner

@@ -9,8 +9,8 @@ from typing import Any
 from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, Place, SqliteLog, Stored
 from postroad.runtime.embedded.stages import Reader
-from postroad.runtime.kafka.step import Poison, Step, poison_of
 from postroad.runtime.reading import tick, waits_until
+from postroad.runtime.step import Poison, Step, poison_of
 from postroad.runtime.worker import Caller, Unavailable
 from postroad.stage import Call, Clock, Decision, Sender
 from postroad.views import Views

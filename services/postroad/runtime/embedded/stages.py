@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from postroad.runtime.dead import PoisonRun, TooMuchPoison, letter
 from postroad.runtime.embedded.backlog import Backlog, States
 from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, Kept, SqliteLog, Stored
-from postroad.runtime.kafka.dead import PoisonRun, TooMuchPoison, letter
-from postroad.runtime.kafka.step import Poison, Step, Stepper
 from postroad.runtime.reading import Core, tick
+from postroad.runtime.step import Poison, Step, Stepper
 from postroad.stage import Clock
 from postroad.views import Views
 from postroad_schemas import Ticked

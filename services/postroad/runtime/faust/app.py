@@ -21,15 +21,15 @@ from aiokafka.partitioner import murmur2
 from faust.streams import _current_event
 
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import PoisonRun, TooMuchPoison, letter
 from postroad.runtime.faust.settings import app_for
 from postroad.runtime.faust.watchdog import Watchdog
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.changelog import Agenda
-from postroad.runtime.kafka.dead import PoisonRun, TooMuchPoison, letter
 from postroad.runtime.kafka.engine import Counts, utcnow
 from postroad.runtime.kafka.session import CLOCK_SECONDS, acknowledged, membership_of, send, tick_of
-from postroad.runtime.kafka.step import Poison, Step, Stepper
 from postroad.runtime.kafka.topics import partitions
+from postroad.runtime.step import Poison, Step, Stepper
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Clock, Stage
 from postroad.views import Views

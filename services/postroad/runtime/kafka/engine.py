@@ -15,10 +15,10 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import PoisonRun, letter
 from postroad.runtime.kafka.changelog import Part
-from postroad.runtime.kafka.dead import PoisonRun, letter
 from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
-from postroad.runtime.kafka.step import Poison, Step, Stepper
+from postroad.runtime.step import Poison, Step, Stepper
 from postroad.stage import Clock, Stage
 from postroad.views import Views
 from postroad_schemas import Record, Ticked

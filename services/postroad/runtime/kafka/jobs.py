@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
-from postroad.runtime.kafka.step import Step
+from postroad.runtime.step import Step
 from postroad_schemas import TOPICS
 
 

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.session import acknowledged, send
-from postroad.runtime.kafka.step import Poison, written
+from postroad.runtime.step import Poison, written
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Emission
 

@@ -13,12 +13,12 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import PoisonRun, letter
 from postroad.runtime.kafka.changelog import Part
-from postroad.runtime.kafka.dead import PoisonRun, letter
 from postroad.runtime.kafka.engine import DELTA_BYTES, Counts, utcnow
 from postroad.runtime.kafka.jobs import Job, Line, Offsets, Outcome, waits
 from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
-from postroad.runtime.kafka.step import Poison, Step, Stepper, poison_of
+from postroad.runtime.step import Poison, Step, Stepper, poison_of
 from postroad.runtime.worker import Caller, Unavailable
 from postroad.stage import Call, Clock, Sender
 from postroad.views import Views

@@ -15,9 +15,9 @@ import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 
 from postroad.runtime.config import Kafka
+from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.changelog import Part, append, restore
-from postroad.runtime.kafka.dead import TooMuchPoison
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Sender, Stage
 from postroad_schemas import TOPICS, Record, Ticked, event_id

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from postroad import __version__
-from postroad.runtime.kafka.step import Poison
+from postroad.runtime.step import Poison
 from postroad_schemas import Record
 
 ERROR_LIMIT = 512  # bytes of the header that says what went wrong

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from postroad.runtime.kafka.step import EVENT_LIMIT, STATE_LIMIT, Poison, Stepper
+from postroad.runtime.step import EVENT_LIMIT, STATE_LIMIT, Poison, Stepper
 from postroad.stage import Decision, Stage
 from postroad.views import Views
 from postroad_schemas import Ticked, encode, record

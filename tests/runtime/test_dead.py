@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pytest
 
 from postroad import __version__
-from postroad.runtime.kafka.dead import ERROR_LIMIT, PoisonRun, TooMuchPoison, letter
-from postroad.runtime.kafka.step import Poison
+from postroad.runtime.dead import ERROR_LIMIT, PoisonRun, TooMuchPoison, letter
+from postroad.runtime.step import Poison
 
 NOW = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
 POISON = Poison("invalid", ValueError("not JSON"))
