@@ -70,6 +70,12 @@ def test_automatic_mail_in_two_degrees(fields: bytes, envelope: Envelope, degree
         ),
         pytest.param(PLAIN + b"Cc: bounce@example.com\r\n\r\nx", Envelope(), None, id="Cc of bounce is not to-like"),
         pytest.param(
+            PLAIN + b"Cc: Bounce@example.com\r\n\r\nx",
+            Envelope(rcpt_to=("bounce@EXAMPLE.com",)),
+            None,
+            id="nor is an envelope recipient that Cc names (M3)",
+        ),
+        pytest.param(
             b"From: Mailer-Daemon@mx.example\r\nTo: sales@example.com\r\n\r\nx",
             Envelope(),
             ReportKind.UNKNOWN,

@@ -53,6 +53,14 @@ def test_unknown_names_are_taken_when_the_setting_says_so() -> None:
     assert judge("anna@elsewhere.example", views(document).directory, AT).code == 550
 
 
+def test_an_alias_by_local_part_makes_only_listed_domains_ours() -> None:
+    """Without a list it matches on any domain (R13), which does not make this a relay for any."""
+    directory = views(DOCUMENT | {"parameters": {}}).directory
+
+    assert judge("commercial@example.com", directory, AT).code == 250
+    assert judge("commercial@gmail.com", directory, AT).text.startswith("5.7.1")
+
+
 @pytest.mark.parametrize(
     ("policy", "days", "code"),
     [

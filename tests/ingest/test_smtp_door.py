@@ -23,6 +23,9 @@ MAIL = b"From: anna@example.org\r\nTo: sales@example.com\r\nMessage-ID: <1@examp
 class Broken:
     """A store that cannot be written to."""
 
+    async def put_all(self, contents: Sequence[bytes]) -> list[ObjectRef]:
+        return [await self.put(content) for content in contents]
+
     async def put(self, content: bytes) -> ObjectRef:
         raise Unavailable("the disk is full")
 

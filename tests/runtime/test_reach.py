@@ -67,11 +67,23 @@ async def test_what_cannot_be_read_is_passed_over(path: Path) -> None:
         assert [seen.event for seen in FileReach(path).records("address.observed")] == [heard(1)]
 
 
+async def test_whether_anybody_answers(path: Path) -> None:
+    assert not FileReach(path).answers()
+    async with running(path):
+        assert FileReach(path).answers()
+    assert not FileReach(path).answers()
+    async with running(path):  # the look took nothing away
+        pass
+
+
 class Uncompacted:
     """A table as a broker may give it back."""
 
     def publish(self, emissions: Sequence[Emission]) -> None:
         raise NotImplementedError
+
+    def answers(self) -> bool:
+        return False
 
     def records(self, topic: str) -> Iterator[Seen]:
         yield from (Seen(topic, "a", 1), Seen(topic, "b", 2), Seen(topic, "a", 3), Seen(topic, "b", None))

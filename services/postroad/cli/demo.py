@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from postroad.cli.main import complain
 from postroad.cli.up import workers
 from postroad.ingest.doors.sink import Sink
 from postroad.ingest.doors.smtp import SmtpDoor
@@ -41,8 +41,7 @@ def demo() -> int:
         try:
             asyncio.run(_tour(Path(folder), console))
         except DidNotHappen as error:
-            print(f"postroad: this did not happen: {error}", file=sys.stderr)
-            return os.EX_SOFTWARE
+            return complain(f"this did not happen: {error}", os.EX_SOFTWARE)
     console.print(f"\nAll of it happened, in {time.monotonic() - started:.1f} s. Next: `postroad up`, or README.md.")
     return os.EX_OK
 

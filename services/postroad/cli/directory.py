@@ -15,9 +15,10 @@ from postroad.routing.cleaning import clean
 from postroad.runtime.config import load
 from postroad.runtime.reach import Reach, reach, rows
 from postroad.runtime.worker import Unavailable
+from postroad.stage import Emission
 from postroad.views.declared import declared
 from postroad.views.difference import Change, difference
-from postroad_schemas import event_id
+from postroad_schemas import Tombstone, event_id
 from postroad_schemas.directory import RowProposed, RowRefused
 
 ANSWERED = 5.0  # seconds that running workers are given to answer
@@ -49,9 +50,8 @@ def apply(
         Who changes it, for the history; by default the user of this process.
     """
     found = declared(load(file)[1])
-    found = msgspec.structs.replace(found, rows=tuple(map(clean, found.rows)))
     reached = reach(settings_of(config or file, kafka))
-    changes = difference(found, _standing(reached), prune=prune)
+    changes = difference(found, _standing(reached), prune=prune, clean=clean)
     for change in changes:
         print(change.words)
     if not changes:
@@ -73,26 +73,29 @@ def _standing(reached: Reach) -> dict[str, Any]:
 def _propose(reached: Reach, changes: list[Change], by: str) -> int:
     """Publishes what changes and waits for the gate's answers."""
     now = datetime.now(UTC)
-    proposals = {}
+    proposals: dict[str, Change] = {}
+    emissions: list[Emission] = []
     for ordinal, change in enumerate(changes):
-        if change.contact is None:
+        if change.contact is not None:
+            made = change.contact.created_at or now
+            emissions.append(msgspec.structs.replace(change.contact, created_at=made))
+        elif change.remove.startswith("contact/"):
+            emissions.append(Tombstone("contacts", change.remove.removeprefix("contact/")))
+        else:
             new_id = event_id("applied", now.isoformat(), by, str(ordinal))
             proposals[new_id] = change
-    reached.publish(
-        [
-            *(
-                RowProposed(event_id=new_id, occurred_at=now, trace_id=new_id, row=it.row, remove=it.remove, by=by)
-                for new_id, it in proposals.items()
-            ),
-            *(change.contact for change in changes if change.contact is not None),
-        ]
-    )
+            emissions.append(
+                RowProposed(
+                    event_id=new_id, occurred_at=now, trace_id=new_id, row=change.row, remove=change.remove, by=by
+                )
+            )
+    reached.publish(emissions)
     return _answers(reached, proposals)
 
 
 def _answers(reached: Reach, proposals: dict[str, Change]) -> int:
     """What the gate said: refusals are named, what is unanswered waits for the workers to run."""
-    deadline = time.monotonic() + ANSWERED
+    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
     while True:
         standing = _standing(reached)
         refused = [row for row in standing.values() if isinstance(row, RowRefused) and row.proposal in proposals]
@@ -106,7 +109,8 @@ def _answers(reached: Reach, proposals: dict[str, Change]) -> int:
     for row in refused:
         complain(f"refused {row.row_key}: {row.reason}", os.EX_DATAERR)
     if unanswered:
-        print(f"{len(unanswered)} changes are in the log and take effect when the workers run")
+        several = "1 change is" if len(unanswered) == 1 else f"{len(unanswered)} changes are"
+        print(f"{several} in the log and will take effect when routing runs (`postroad up`); see `postroad show`")
     return os.EX_DATAERR if refused else os.EX_OK
 
 
@@ -132,11 +136,21 @@ def show(
     if what and not wanted:
         kinds = sorted({key.partition("/")[0] for key in standing})
         return complain(f"nothing under {what!r}; there is: {', '.join(kinds) or 'nothing yet'}", os.EX_NOINPUT)
+    if not wanted:
+        complain("nothing is declared yet: `postroad apply FILE` does, deploy/postroad.toml shows how", os.EX_OK)
     for key, row in wanted.items():
         fields = msgspec.to_builtins(row)
         if json_:
             print(msgspec.json.encode({"key": key, "row": fields}).decode())
         else:
-            said = ", ".join(f"{name}={value}" for name, value in fields.items() if value not in ("", None, [], {}))
-            print(f"{key}: {said}")
+            print(f"{key}: {', '.join(f'{name}={value}' for name, value in _said(fields).items())}")
     return os.EX_OK
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty, and without the type, which the key says."""
+    return {
+        name: _said(value) if isinstance(value, dict) else value
+        for name, value in fields.items()
+        if name != "type" and value not in ("", None, (), []) and (not isinstance(value, dict) or _said(value))
+    }

@@ -1,6 +1,7 @@
 """The command `postroad`: one table of subcommands, each imported when it is called."""
 
 import os
+import signal
 import sys
 
 from cyclopts import App, CycloptsError
@@ -25,7 +26,7 @@ COMMANDS = (
     ("show", "postroad.cli.directory:show", "What is declared: all of it, or one kind, or one row."),
     ("simulate", "postroad.cli.simulate:simulate", "Play a scenario in memory: JSON lines in, JSON lines out."),
     ("trace", "postroad.cli.trace:trace", "One mail's story, by Message-ID, event, thread or notification."),
-    ("parse", "postroad.cli.parse:parse", "What we read in a mail."),
+    ("parse", "postroad.cli.parse:parse", "What we read in a mail: fields, text, attachments."),
     ("schemas", "postroad.cli.schemas:schemas", "The events' JSON Schema and AsyncAPI document."),
 )
 
@@ -45,13 +46,15 @@ def version() -> None:
 def main() -> None:
     """Exit codes are those of sysexits: 64 usage, 65 bad input, 69 unavailable, 78 configuration."""
     try:
-        command()(exit_on_error=False, print_error=True)
+        command()(sys.argv[1:], exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(os.EX_USAGE)
     except (ConfigError, Undeclarable) as error:
         sys.exit(complain(str(error), os.EX_CONFIG))
     except Unavailable as error:
         sys.exit(complain(str(error), os.EX_UNAVAILABLE))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(os.EX_OK)

@@ -12,7 +12,7 @@ from postroad.cli.main import complain
 
 
 def simulate(
-    file: str = "",
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     /,
     *,
     shuffle: int | None = None,
@@ -45,13 +45,12 @@ def simulate(
     from postroad.simulate.play import Simulation
 
     simulation = Simulation(_print, shuffle=shuffle, contents=contents)
-    if file == "-":
-        return _play(simulation.line, sys.stdin.buffer)
     try:
-        with Path(file).open("rb") as lines:
-            return _play(simulation.line, lines)
+        lines = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115  # closed below
     except OSError as error:
         return complain(f"{file}: {error.strerror}", os.EX_NOINPUT)
+    with lines:
+        return _play(simulation.line, lines)
 
 
 def _play(line: Any, lines: BinaryIO) -> int:

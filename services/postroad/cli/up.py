@@ -12,6 +12,7 @@ from postroad.cli.main import complain
 from postroad.cli.options import Settings, settings_of
 from postroad.dispatch.worker import worker as dispatch
 from postroad.fanout.worker import WORKER as FANOUT
+from postroad.ingest.doors.smtp import SmtpDoor
 from postroad.ingest.worker import WORKER as INGEST
 from postroad.loop_guard.worker import WORKER as LOOP_GUARD
 from postroad.routing.worker import WORKER as ROUTING
@@ -49,16 +50,25 @@ async def _run(embedded: Embedded, settings: Config) -> int:
     try:
         await embedded.start()
     except OSError as error:
-        return complain(f"{settings.smtp.host}:{settings.smtp.port}: {error.strerror}; see [smtp]", os.EX_UNAVAILABLE)
+        door = f"{settings.smtp.host}:{settings.smtp.port}"
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        return complain(f"{door} cannot be listened on ({why}): choose host and port in [smtp]", os.EX_UNAVAILABLE)
     try:
         await sign_with_own_key(embedded.tools, Path(settings.log.path).parent)
         print(
-            f"postroad takes mail in at {settings.smtp.host}:{settings.smtp.port} (SMTP); stop with Ctrl-C",
+            f"postroad takes mail in at {', '.join(_addresses(embedded))} (SMTP); stop with Ctrl-C",
             file=sys.stderr,
+            flush=True,
         )
         return await _until(stopping, embedded)
     finally:
         await embedded.stop()
+
+
+def _addresses(embedded: Embedded) -> list[str]:
+    """Where the SMTP door really listens: port 0 takes any free one."""
+    host = embedded.tools.config.smtp.host
+    return [f"{host}:{door.port}" for door in embedded.doors if isinstance(door, SmtpDoor)]
 
 
 async def _until(stopping: asyncio.Event, embedded: Embedded) -> int:

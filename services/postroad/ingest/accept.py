@@ -55,7 +55,7 @@ async def accept(raw: bytes, envelope: Envelope, origin: Origin, tools: Tools) -
 
 
 async def store(reading: Reading, tools: Tools) -> Stored:
-    """Every object of a mail, each once, side by side. Raises Unavailable."""
+    """Every object of a mail, each once. Raises Unavailable."""
     contents = list(dict.fromkeys(reading.objects))
-    refs = await asyncio.gather(*map(tools.store.put, contents))
+    refs = await tools.store.put_all(contents)
     return reading.stored(dict(zip(contents, refs, strict=True)))

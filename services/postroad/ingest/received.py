@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from postroad.ingest.bounds import bounded, usable
 from postroad.mail.address import Mailbox as Parsed
 from postroad.mail.address import normalise
 from postroad.mail.automatic import automatic
@@ -55,8 +56,9 @@ def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Dire
     if reverse_path is None:
         reverse_path = mail.return_path
     author = mail.from_[0] if mail.from_ else None
+    message_id = usable(mail.message_id)
     report = _about_another(mail, acceptance.envelope, directory)
-    return MailReceived(
+    event = MailReceived(
         event_id=acceptance.event_id,
         occurred_at=acceptance.at,
         trace_id=acceptance.event_id,
@@ -65,8 +67,8 @@ def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Dire
         record_type=acceptance.record_type,
         peer=acceptance.peer,
         envelope=acceptance.envelope,
-        message_id=mail.message_id or mail.derived_id,
-        message_id_derived=not mail.message_id,
+        message_id=message_id or mail.derived_id,
+        message_id_derived=not message_id,
         raw=stored.raw,
         author=_mailbox(author) if author else None,
         from_=_mailboxes(mail.from_),
@@ -91,6 +93,7 @@ def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Dire
         fingerprint=fingerprint(mail),
         report=_report(report) if report else None,
     )
+    return bounded(event)
 
 
 def fingerprint(mail: Mail) -> str:
@@ -168,8 +171,9 @@ def _about_another(mail: Mail, envelope: Envelope, directory: Directory) -> Pars
     """P1: what looks like a report, and whatever came to a bounce address."""
     if mail.report:
         return mail.report
-    to_like = (*(envelope.rcpt_to or ()), *(box.address for box in (*mail.to, *mail.delivered_to)))
-    found = (directory.ours(normalise(address)) for address in to_like)
+    to_like = {normalise(address) for address in envelope.rcpt_to or ()} - {normalise(box.address) for box in mail.cc}
+    to_like |= {normalise(box.address) for box in (*mail.to, *mail.delivered_to)}
+    found = map(directory.ours, to_like)
     return mail.as_report if any(ours and ours.kind is Kind.BOUNCE for ours in found) else None
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from postroad.mail.address import normalise
-from postroad.views.directory import Directory
+from postroad.views.directory import Directory, Kind
 from postroad_schemas.values import Reply
 
 ACCEPTED = Reply(code=250, text="2.1.5 recipient ok")
@@ -20,7 +20,8 @@ def judge(recipient: str, directory: Directory, now: datetime) -> Reply:
     local, _, domain = address.rpartition("@")
     if not local or not domain:
         return Reply(code=501, text="5.1.3 bad recipient address: local-part@domain is needed")
-    if found := directory.ours(address):
+    found = directory.ours(address)
+    if found and not (found.kind is Kind.ALIAS and not directory.own(address)):  # R13: by local part, elsewhere
         if found.former and directory.refused_now(found.former, now):
             moved = f"; write to {found.former.now}" if found.former.now else ""
             return Reply(code=550, text=f"5.1.6 this address is no longer in use{moved}")

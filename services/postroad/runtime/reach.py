@@ -1,6 +1,7 @@
 """How commands reach an installation beside its workers: its log and tables, embedded or on Kafka."""
 
 import asyncio
+import fcntl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +30,10 @@ class Reach(Protocol):
 
     def records(self, topic: str) -> Iterator[Seen]:
         """What a stream holds, or the rows of a table. What cannot be read is passed over."""
+        ...
+
+    def answers(self) -> bool:
+        """False if no worker runs, so that nobody answers what is published now."""
         ...
 
 
@@ -65,6 +70,17 @@ class FileReach:
         for stored in read_log(self._path, topic):
             yield from _seen(topic, stored.key, stored.value)
 
+    def answers(self) -> bool:
+        """Whoever runs on the file holds its lock."""
+        try:
+            with self._path.with_name(f"{self._path.name}.lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
 
 class KafkaReach:
     """A cluster. Topics are read from their beginning to where they end at the call."""
@@ -90,6 +106,10 @@ class KafkaReach:
 
         for key, value in asyncio.run(read_whole(self._kafka, topic)):
             yield from _seen(topic, key, value)
+
+    def answers(self) -> bool:
+        """Nobody knows."""
+        return True
 
 
 def _seen(topic: str, key: bytes, value: bytes | None) -> Iterator[Seen]:

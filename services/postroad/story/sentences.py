@@ -10,6 +10,12 @@ def _thread(found: message.Found | None) -> str:
     return found.links[0].thread if found else "not found"
 
 
+def _proposal(e: directory.RowProposed) -> str:
+    if e.row is None:
+        return f"to remove {e.remove}"
+    return directory.row_key(e.row) + (f" in place of {e.remove}" if e.remove else "")
+
+
 SENTENCES: dict[type, Callable[[Any], str]] = {
     mail.MailReceived: lambda e: (
         f"{'released' if e.release else 'accepted'} at {e.door}, from {e.author.address if e.author else 'nobody'} "
@@ -68,6 +74,9 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     outbound.OutboundGranted: lambda e: (
         f"{e.server} may not send before {e.not_before:%Y-%m-%d}" if e.not_before else f"{e.server} may send"
     ),
+    outbound.OutboundHeld: lambda e: f"held back by {e.by or 'somebody'}",
+    outbound.OutboundReleased: lambda e: f"let go on by {e.by or 'somebody'}",
+    outbound.OutboundCancelled: lambda e: f"cancelled by {e.by or 'somebody'}",
     outbound.DeliveryReported: lambda e: (
         f"{e.recipient or 'somebody'}: {e.action} {e.status} by {e.source}"
         + (f", server {e.server} ({e.server_rule})" if e.server else "")
@@ -76,12 +85,17 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     outbound.FeedbackReported: lambda e: f"{e.recipient or 'somebody'} complains ({e.feedback_type})",
     address.AddressFailed: lambda e: f"{e.address} failed {e.status}",
     address.AddressHeardFrom: lambda e: f"{e.address} was heard from",
+    address.AddressBarred: lambda e: f"{e.address} is barred by hand" + (f": {e.note}" if e.note else ""),
+    address.AddressPardoned: lambda e: f"{e.address} is pardoned by hand" + (f": {e.note}" if e.note else ""),
+    address.AddressLeft: lambda e: f"{e.address} leaves {e.list_name}" + (f" ({e.how})" if e.how else ""),
     address.AddressBlacklisted: lambda e: f"{e.address} {'blacklisted' if e.active else 'lifted'}: {e.note}",
     address.ListLeft: lambda e: f"{e.address} left {e.list_name}",
-    directory.RowProposed: lambda e: f"{e.by or 'somebody'} proposes {type(e.row).__name__ if e.row else e.remove}",
+    address.ThreadShut: lambda e: f"{e.thread} is closed" + (f": {e.reason}" if e.reason else ""),
+    directory.RowProposed: lambda e: f"{e.by or 'somebody'} proposes {_proposal(e)}",
 }
 
 
 def sentence(event: Any) -> str:
-    """What an event says, in one line."""
-    return SENTENCES.get(type(event), lambda e: type(e).__name__)(event)
+    """What an event says, in one line. Strangers' words are in it: nothing of them steers a terminal."""
+    said = SENTENCES.get(type(event), lambda e: type(e).__name__)(event)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(said.split()))

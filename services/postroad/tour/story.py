@@ -46,7 +46,12 @@ class Tour:
         for number, step in enumerate(STEPS, 1):
             title = (step.__doc__ or "").strip()
             self.tell(f"\n[bold]{number}. {title}[/bold]")
-            await step(self)
+            try:
+                await step(self)
+            except DidNotHappen as error:
+                raise DidNotHappen(f"step {number}, {title}: {error}") from error
+            except (smtplib.SMTPException, OSError) as error:
+                raise DidNotHappen(f"step {number}, {title}: the SMTP session ended with {error}") from error
 
     async def send(self, mail_from: str, rcpt_to: str, mail: Message) -> None:
         """Over real SMTP; raises if it is not accepted."""

@@ -12,9 +12,11 @@ from postroad_schemas.directory import (
     Alias,
     AliasDomain,
     Contact,
+    Credentials,
     DirectoryRow,
     DkimKey,
     IncomingMailbox,
+    Limits,
     Parameter,
     SigningKey,
     Smarthost,
@@ -79,27 +81,40 @@ def _row(kind: str, entry: Mapping[str, Any], place: str) -> Any:
     struct = KINDS[kind]
     fields = _shorthand(kind, dict(entry))
     known = tuple(f for f in struct.__struct_fields__ if f not in _SET_BY_THE_GATE)
-    for name in fields:
-        if name not in known:
-            raise Undeclarable(f"{place}: unknown key {name!r}{_near(name, (*known, *SHORTHANDS.get(kind, ())))}")
+    _refuse_unknown(fields, (*known, *SHORTHANDS.get(kind, ())), place)
+    for name, inner in _INNER.items():
+        if name in known and isinstance(fields.get(name), Mapping):
+            _refuse_unknown(fields[name], inner.__struct_fields__, f"{place}, {name}")
     try:
         return msgspec.convert({**fields, "type": struct.__struct_config__.tag}, struct)
     except msgspec.ValidationError as error:
-        raise Undeclarable(f"{place}: {error}") from error
+        words, _, inside = str(error).partition(" - at `$.")
+        missing = _SHORT_FOR.get(words.rpartition(" ")[2].strip("`"), "")
+        what = f"{inside.rstrip('`')}: {words}" if inside else words
+        raise Undeclarable(f"{place}: {what}{missing and f': give {missing}'}") from error
+
+
+def _refuse_unknown(fields: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+    names = tuple(known)
+    for name in fields:
+        if name not in names:
+            raise Undeclarable(f"{place}: unknown key {name!r}{_near(name, names)}")
 
 
 SHORTHANDS = {"alias": ("address",), "contact": ("id", "address")}
+_SHORT_FOR = {"local_part": "its address", "contact_id": "an id", "addresses": "its address"}
+_INNER: dict[str, type[Any]] = {"limits": Limits, "credentials": Credentials}
 
 
 def _shorthand(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Ways of writing that people expect: an alias by its address, lists as comma text, one address for a contact."""
-    if kind == "alias" and isinstance(address := fields.pop("address", None), str):
-        fields["local_part"], _, fields["domain"] = address.partition("@")
+    if kind == "alias" and isinstance(fields.get("address"), str):
+        fields["local_part"], _, fields["domain"] = fields.pop("address").partition("@")
     if kind == "contact":
-        if "id" in fields:
+        if isinstance(fields.get("id"), str | int):
             fields["contact_id"] = str(fields.pop("id"))
-        if isinstance(address := fields.pop("address", None), str):
-            fields["addresses"] = [address]
+        if isinstance(fields.get("address"), str):
+            fields["addresses"] = [fields.pop("address")]
     for name in ("from_filter", "redirects", "streams"):
         if isinstance(fields.get(name), str):
             fields[name] = list(listed(fields[name]))

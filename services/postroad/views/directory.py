@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
+from postroad.mail.address import normalise
 from postroad.views.parameters import DOMAIN_FIELDS, SETTINGS, listed
 from postroad_schemas.directory import (
     Alias,
@@ -19,9 +21,9 @@ from postroad_schemas.directory import (
     Smarthost,
 )
 from postroad_schemas.event import Row
-from postroad_schemas.topic import normalise
 
 P = TypeVar("P")
+REMEMBERED = 8192  # addresses looked up: the same few write to the same few
 
 
 class Kind(StrEnum):
@@ -54,11 +56,13 @@ class Directory:
         self._by_local: dict[str, tuple[str, ...]] = {}  # keys of aliases that match by local part
         self._special: dict[str, tuple[Kind, str]] = {}  # catchall, bounce, default From -> domain
         self._policies: dict[Callable[..., Any], Any] = {}
+        self._looked_up = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
     def apply(self, key: str, row: Row | None) -> None:
         """Takes a row, or its end. Keys are "kind/name"."""
         kind, _, name = key.partition("/")
         self._policies.clear()
+        self._looked_up.cache_clear()
         rows = self._kinds.setdefault(kind, {})
         former = rows.pop(name, None)
         if row is not None:
@@ -113,6 +117,9 @@ class Directory:
         domains = self.domains()
         return next((d for d in domains if d.default), domains[0] if domains else None)
 
+    def has_domain(self, name: str) -> bool:
+        return name in self._kinds.get("domain", {})
+
     def smarthosts(self) -> tuple[Smarthost, ...]:
         """Active outgoing servers, in order of choice within a step (O1)."""
         found = (row for row in self.rows("smarthost") if isinstance(row, Smarthost) and row.active)
@@ -161,6 +168,9 @@ class Directory:
 
     def ours(self, address: str) -> Ours | None:
         """Who an address of ours is, with or without `+token`; None for anybody else's."""
+        return self._looked_up(address)
+
+    def _look_up(self, address: str) -> Ours | None:
         if not address:
             return None
         local, _, domain = address.rpartition("@")
@@ -186,7 +196,7 @@ class Directory:
         if found.kind is not Kind.ALIAS or found.former is not None:
             return True
         domain = found.address.rpartition("@")[2]
-        if domain in self._kinds.get("domain", {}) or domain in self.listed("mail.catchall.domain.allowed"):
+        if self.has_domain(domain) or domain in self.listed("mail.catchall.domain.allowed"):
             return True
         return any(f"{alias.local_part}@{alias.domain}" == found.address for alias in found.aliases)
 
@@ -201,7 +211,7 @@ class Directory:
         former = self._kinds.get("former", {}).get(address)
         if isinstance(former, FormerAddress):
             return self._renamed(former, address, token)
-        if local in ("postmaster", "abuse") and domain in self._kinds.get("domain", {}):
+        if local in ("postmaster", "abuse") and self.has_domain(domain):
             return Ours(Kind.OPERATOR, address, token, domain)
         return None
 
@@ -227,11 +237,11 @@ class Directory:
     def local_part_counts(self, domain: str) -> bool:
         """D6, R13: whether an alias may match on this domain by its local part alone."""
         allowed = self.listed("mail.catchall.domain.allowed")
-        return not allowed or domain in allowed or domain in self._kinds.get("domain", {})
+        return not allowed or domain in allowed or self.has_domain(domain)
 
     def serves(self, domain: str) -> bool:
         """I5: whether mail for this domain is ours at all."""
-        if domain in self._kinds.get("domain", {}):
+        if self.has_domain(domain):
             return True
         local_aliases = any(self._by_local.values())
         return local_aliases and domain in self.listed("mail.catchall.domain.allowed")

@@ -1,0 +1,198 @@
+"""Commands as a newcomer meets them: help, usage, exit codes of sysexits, one line for each trouble."""
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from postroad import __version__
+from postroad.cli.main import COMMANDS, main
+from postroad.tour.story import STEPS
+from tests.cli.installation import COMMAND, ENVIRONMENT, Installation, Said, postroad
+
+Say = Callable[..., Said]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def say(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    """The command in this process, which starts sooner than one of its own."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["postroad", *map(str, words)])
+        code: object = os.EX_OK
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        shown = capfd.readouterr()
+        return Said(code if isinstance(code, int) else os.EX_OK, shown.out, shown.err)
+
+    return run
+
+
+def test_the_demo_ends_by_itself_and_says_each_step() -> None:
+    started = time.monotonic()
+    said = postroad("demo")
+    assert (said.code, said.err) == (os.EX_OK, "")
+    assert time.monotonic() - started < 15
+    assert [step.__doc__ for step in STEPS if f"{step.__doc__}" not in said.out] == []
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in COMMANDS])
+def test_help_opens_with_what_the_command_does(say: Say, name: str) -> None:
+    said = say(name, "--help")
+    lines = [line for line in said.out.splitlines() if line.strip()]
+    summary = next(text for command, _, text in COMMANDS if command == name)
+    assert (said.code, lines[0].startswith(f"Usage: postroad {name}")) == (os.EX_OK, True)
+    assert lines[1] == summary
+
+
+def test_help_names_every_command_and_where_to_start(say: Say) -> None:
+    said = say("--help")
+    assert [name for name, _, text in COMMANDS if name not in said.out or text not in said.out] == []
+    assert "Start with postroad demo" in said.out.replace("`", "")
+
+
+def test_version() -> None:
+    assert postroad("version") == Said(os.EX_OK, f"{__version__}\n", "")
+
+
+def test_wrong_usage_of_the_real_command() -> None:
+    said = postroad("up", "--nosuch")
+    assert (said.code, said.out, "Unknown option: --nosuch" in said.err) == (os.EX_USAGE, "", True)
+
+
+def test_a_reader_that_goes_away_is_no_trouble() -> None:
+    program = f"{' '.join(map(shlex.quote, COMMAND))} schemas | head -c 10"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", program], env=ENVIRONMENT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (os.EX_OK, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["nosuch"], id="no such command"),
+        pytest.param(["up", "--nosuch"], id="no such option"),
+        pytest.param(["apply"], id="an argument is missing"),
+        pytest.param(["trace", "--config"], id="an option's value is missing"),
+        pytest.param(["show", "a", "b"], id="an argument too many"),
+        pytest.param(["worker", "nosuch"], id="no such worker"),
+        pytest.param(["simulate"], id="no scenario"),
+        pytest.param(["parse"], id="no mail"),
+        pytest.param(["schemas", "nosuch"], id="no such topic"),
+    ],
+)
+def test_wrong_usage_is_64_and_no_traceback(say: Say, words: list[str]) -> None:
+    said = say(*words)
+    assert said.code == os.EX_USAGE
+    assert said.err
+    assert "Traceback" not in said.err
+
+
+def not_a_log(installation: Installation) -> None:
+    (installation.folder / "log.sqlite").write_bytes(b"something else" * 100)
+
+
+def a_row(text: str) -> Callable[[Installation], None]:
+    def prepare(installation: Installation) -> None:
+        installation.declare(text)
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words", "code", "answer"),
+    [
+        pytest.param(None, ["apply", "none.toml"], os.EX_CONFIG, "none.toml: No such file", id="no such file"),
+        pytest.param(None, ["up", "--config", "none.toml"], os.EX_CONFIG, "none.toml: No such file", id="no settings"),
+        pytest.param(a_row("[smpt]\n"), ["up", "--config", "{file}"], os.EX_CONFIG, "did you mean 'smtp'", id="a key"),
+        pytest.param(
+            a_row("[kafka]\npartitions = 0"), ["up", "--config", "{file}"], os.EX_CONFIG, ">= 1", id="a value"
+        ),
+        pytest.param(
+            a_row('[[alias]]\nadress = "x"'), ["apply", "{file}"], os.EX_CONFIG, "did you mean 'address'", id="a row"
+        ),
+        pytest.param(
+            a_row('[[smarthost]]\nname = "a"\nhost = "h.example"\ncredentials = { username = "u", secret = "hush" }'),
+            ["apply", "{file}", "--dry-run"],
+            os.EX_OK,
+            "",
+            id="a dry run asks no gate",
+        ),
+        pytest.param(not_a_log, ["up", "--config", "{file}"], os.EX_UNAVAILABLE, "check the path", id="up: no log"),
+        pytest.param(not_a_log, ["show", "--config", "{file}"], os.EX_UNAVAILABLE, "check the path", id="show: no log"),
+        pytest.param(not_a_log, ["apply", "{file}"], os.EX_UNAVAILABLE, "check the path", id="apply: no log"),
+        pytest.param(
+            None, ["trace", "<1@a>", "--config", "{file}"], os.EX_UNAVAILABLE, "start `postroad up` once", id="no trace"
+        ),
+        pytest.param(None, ["show", "--config", "{file}"], os.EX_OK, "nothing is declared yet", id="nothing declared"),
+        pytest.param(
+            None, ["show", "alias", "--config", "{file}"], os.EX_NOINPUT, "there is: nothing yet", id="no such kind"
+        ),
+        pytest.param(None, ["parse", "none.eml"], os.EX_NOINPUT, "none.eml: cannot be read", id="no such mail"),
+        pytest.param(None, ["simulate", "none"], os.EX_NOINPUT, "none: No such file", id="no such scenario"),
+    ],
+)
+def test_trouble_is_one_line_that_says_what_to_do(
+    say: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    installation: Installation,
+    prepare: Callable[[Installation], None] | None,
+    words: list[str],
+    code: int,
+    answer: str,
+) -> None:
+    if prepare:
+        prepare(installation)
+    monkeypatch.chdir(installation.folder)
+    said = say(*(word.format(file=installation.file) for word in words))
+    assert (said.code, answer in said.err) == (code, True), said.err
+    assert said.err.count("\n") == bool(answer)
+
+
+@pytest.mark.parametrize(
+    ("smtp", "answer"),
+    [
+        pytest.param('certificate = "none.pem"', "certificate none.pem cannot be used", id="no certificate"),
+        pytest.param('certificate = "{file}"', "name PEM files", id="a certificate that is none"),
+        pytest.param('host = "192.0.2.1"', "choose host and port in [smtp]", id="no address of this machine"),
+        pytest.param('host = "no such host"', "choose host and port in [smtp]", id="no address at all"),
+    ],
+)
+def test_a_door_that_cannot_open_says_why(say: Say, installation: Installation, smtp: str, answer: str) -> None:
+    text = installation.file.read_text().replace("[smtp]\n", f"[smtp]\n{smtp.format(file=installation.file)}\n")
+    installation.file.write_text(text)
+    said = say("up", "--config", installation.file)
+    assert said.code in (os.EX_CONFIG, os.EX_UNAVAILABLE)
+    assert answer in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_said(say: Say, installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        installation.declare("", port)
+        said = say("up", "--config", installation.file)
+    assert said.code == os.EX_UNAVAILABLE
+    assert said.err == (
+        f"postroad: 127.0.0.1:{port} cannot be listened on (Address already in use): choose host and port in [smtp]\n"
+    )
+
+
+def test_a_store_that_is_none_is_said(say: Say, installation: Installation) -> None:
+    text = installation.file.read_text().replace("file:", "floppy:")
+    installation.file.write_text(text)
+    said = say("up", "--config", installation.file)
+    assert (said.code, "is no object store" in said.err, said.err.count("\n")) == (os.EX_CONFIG, True, 1)
