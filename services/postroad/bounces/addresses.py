@@ -1,14 +1,13 @@
 """Each address's fate: failures since it was last heard from, and the blacklist (B3-B5)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
 
 import msgspec
 
 from postroad.bounces.blacklist import KEPT, Logged, as_failure, evidence, logged, note, policy
-from postroad.stage import Decision, Stage
+from postroad.stage import Decision, Stage, descent
 from postroad.views import Views
-from postroad_schemas import Event, Ticked, event_id
+from postroad_schemas import Ticked
 from postroad_schemas.address import (
     AddressBarred,
     AddressBlacklisted,
@@ -26,13 +25,6 @@ _KEEP = KEEP.total_seconds()
 Observed = AddressFailed | AddressHeardFrom | AddressBarred | AddressPardoned | AddressLeft
 
 
-class _Descent(TypedDict):
-    event_id: str
-    occurred_at: datetime
-    trace_id: str
-    cause_id: str
-
-
 class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One address. Times are UTC seconds. `row` is what was said of it, while it is blacklisted."""
 
@@ -40,6 +32,7 @@ class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
     cleared_at: float = 0.0  # heard from, or pardoned: failures up to then count no more
     pardoned_at: float = 0.0  # orders and complaints up to then neither
     row: AddressBlacklisted | None = None
+    forgotten: tuple[str, ...] = ()  # what came before `cleared_at` at its very moment: what comes after it counts
 
     @property
     def listed(self) -> bool:
@@ -47,7 +40,7 @@ class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
 
     def with_(self, failure: Logged) -> "AddressLog":
         """A repeat overwrites itself, and keeps the stream if only the first one knew it."""
-        if failure.at <= self.cleared_at:
+        if failure.at < self.cleared_at or failure.notification_id in self.forgotten:
             return self
         former = next((f for f in self.failures if f.notification_id == failure.notification_id), None)
         if former and former.stream and not failure.stream:
@@ -57,9 +50,12 @@ class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
         return msgspec.structs.replace(self, failures=tuple(f for f in log[-KEPT:] if f.at > oldest))
 
     def cleared(self, at: float) -> "AddressLog":
-        cleared_at = max(self.cleared_at, at)
-        failures = tuple(failure for failure in self.failures if failure.at > cleared_at)
-        return msgspec.structs.replace(self, failures=failures, cleared_at=cleared_at)
+        if at < self.cleared_at:
+            return self
+        failures = tuple(failure for failure in self.failures if failure.at > at)
+        before = self.forgotten if at == self.cleared_at else ()
+        forgotten = (*before, *(failure.notification_id for failure in self.failures if failure.at == at))
+        return msgspec.structs.replace(self, failures=failures, cleared_at=at, forgotten=forgotten)
 
 
 def decide(event: Observed, state: AddressLog, views: Views) -> Decision[AddressLog]:
@@ -79,17 +75,8 @@ def decide(event: Observed, state: AddressLog, views: Views) -> Decision[Address
             return Decision(state, (_left(event),))
 
 
-def _after(event: Event, step: str) -> _Descent:
-    return {
-        "event_id": event_id(event.event_id, step),
-        "occurred_at": event.occurred_at,
-        "trace_id": event.trace_id,
-        "cause_id": event.event_id,
-    }
-
-
 def _left(event: AddressLeft) -> ListLeft:
-    return ListLeft(**_after(event, "left"), address=event.address, list_name=event.list_name, how=event.how)
+    return ListLeft(**descent(event, "left"), address=event.address, list_name=event.list_name, how=event.how)
 
 
 def _failed(event: AddressFailed, state: AddressLog, views: Views) -> Decision[AddressLog]:
@@ -106,7 +93,7 @@ def _complained(event: AddressFailed, state: AddressLog) -> Decision[AddressLog]
     """At once, and proven or not: to go on mailing somebody who complained is worse than a bulk mail too few."""
     if state.row is not None and state.row.cause_id == event.event_id:
         return Decision(state, (state.row,))
-    if state.listed or event.occurred_at.timestamp() <= state.pardoned_at:
+    if state.listed or _forgiven(event, state):
         return Decision(state)
     complaint = Failure(
         at=event.occurred_at,
@@ -121,11 +108,15 @@ def _complained(event: AddressFailed, state: AddressLog) -> Decision[AddressLog]
 def _barred(event: AddressBarred, state: AddressLog) -> Decision[AddressLog]:
     if state.row is not None and state.row.cause_id == event.event_id:
         return Decision(state, (state.row,))
-    if event.occurred_at.timestamp() <= state.pardoned_at:
+    if _forgiven(event, state):
         return Decision(state)
     history = tuple(map(as_failure, state.failures))
     words = event.note or f"Bulk mail stopped by {event.by or 'hand'} on {event.occurred_at:%Y-%m-%d}"
     return _listed(event, state, rule="B5", evidence=history, note=words, by=event.by)
+
+
+def _forgiven(event: AddressFailed | AddressBarred, state: AddressLog) -> bool:
+    return event.occurred_at.timestamp() < state.pardoned_at or event.event_id in state.forgotten
 
 
 def _listed(
@@ -138,7 +129,7 @@ def _listed(
     by: str = "",
 ) -> Decision[AddressLog]:
     row = AddressBlacklisted(
-        **_after(event, "blacklisted"), address=event.address, rule=rule, evidence=evidence, note=note, by=by
+        **descent(event, "blacklisted"), address=event.address, rule=rule, evidence=evidence, note=note, by=by
     )
     return Decision(msgspec.structs.replace(state, row=row), (row,))
 
@@ -151,9 +142,10 @@ def _pardoned(event: AddressPardoned, state: AddressLog) -> Decision[AddressLog]
         return Decision(after)
     words = event.note or f"Lifted by {event.by or 'hand'} on {event.occurred_at:%Y-%m-%d}"
     lifted = AddressBlacklisted(
-        **_after(event, "lifted"), address=event.address, rule="B5", note=words, by=event.by, active=False
+        **descent(event, "lifted"), address=event.address, rule="B5", note=words, by=event.by, active=False
     )
-    return Decision(msgspec.structs.replace(after, row=None), (lifted,))
+    forgotten = after.forgotten if state.row is None else (*after.forgotten, state.row.cause_id)
+    return Decision(msgspec.structs.replace(after, row=None, forgotten=forgotten), (lifted,))
 
 
 def due(state: AddressLog) -> datetime | None:
@@ -169,6 +161,7 @@ def sweep(tick: Ticked, state: AddressLog, _: Views) -> Decision[AddressLog]:
             state,
             failures=tuple(failure for failure in state.failures if failure.at > before),
             cleared_at=state.cleared_at if state.cleared_at > before else 0.0,
+            forgotten=state.forgotten if state.cleared_at > before else (),
             pardoned_at=state.pardoned_at if state.pardoned_at > before else 0.0,
         )
     )

@@ -1,7 +1,7 @@
 """The lines of a scenario: what may stand in one, as types that say where a line is wrong."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -40,7 +40,7 @@ class SmarthostLine(_Line, frozen=True, kw_only=True):
     data: Behaviour | None = None
     body: Behaviour | None = None
     drop: Literal["before 250", "after 250"] | None = None
-    times: int | None = None  # so many attempts, then it accepts all again
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None  # so many attempts, then it accepts all again
 
 
 class FetchedMessage(_Line, frozen=True, kw_only=True):
@@ -93,7 +93,9 @@ def parse(text: str | bytes) -> tuple[str, Any]:
     """The line's kind and what it holds. Raises BadLine."""
     try:
         line = msgspec.json.decode(text, type=Line)
-    except msgspec.DecodeError as error:
+    except UnicodeDecodeError as error:
+        raise BadLine(f"a line is JSON in UTF-8; a mail of other bytes goes into raw_base64: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadLine(str(error)) from error
     found = [(name, value) for name in Line.__struct_fields__ if (value := getattr(line, name)) is not None]
     if len(found) != 1:

@@ -112,7 +112,9 @@ class Simulation:
                 )
             )
         for contact in found.contacts:
-            self._publish(msgspec.structs.replace(contact, created_at=contact.created_at or self.log.now))
+            former = self.views.contacts.get(contact.contact_id)
+            since = contact.created_at or (former.created_at if former else None) or self.log.now
+            self._publish(msgspec.structs.replace(contact, created_at=since))
 
     def event(self, fields: dict[str, Any]) -> None:
         kind = TYPES.get(str(fields.get("type")))
@@ -128,15 +130,15 @@ class Simulation:
     def mail(self, line: MailLine) -> None:
         raw = _raw(line)
         mailbox = self.views.directory.row(f"mailbox/{line.mailbox}") if line.mailbox else None
-        envelope = Envelope(mail_from=line.mail_from, rcpt_to=line.rcpt_to)
+        recipients = line.rcpt_to
         if line.door in (Door.SMTP, Door.LMTP):
-            accepted = self._recipients(line)
-            if not accepted:
+            if recipients is not None and not (recipients := self._recipients(line.door, recipients)):
                 return
-            envelope = Envelope(mail_from=line.mail_from or "", rcpt_to=accepted)
             if len(raw) > self.views.directory.number("mail.smtp.size"):
                 self._answer(line.door, 552, "5.3.4 message larger than SIZE allows")
                 return
+        reverse_path = None if line.mail_from is None else line.mail_from.strip("<>")  # also as it is said in SMTP
+        envelope = Envelope(mail_from=reverse_path, rcpt_to=recipients)
         origin = Origin(
             line.door,
             session="simulated",
@@ -150,18 +152,17 @@ class Simulation:
         self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}")
         self._publish(event)
 
-    def _recipients(self, line: MailLine) -> tuple[str, ...]:
-        """I5: RCPT by RCPT."""
-        if not line.rcpt_to:
-            self._answer(line.door, 503, "5.5.1 RCPT TO comes first, and none was accepted")
-            return ()
+    def _recipients(self, door: Door, recipients: tuple[str, ...]) -> tuple[str, ...]:
+        """I5: RCPT by RCPT; those that are accepted."""
         accepted = []
-        for recipient in line.rcpt_to:
+        for recipient in recipients:
             reply = judge(recipient, self.views.directory, self.log.now)
             if reply.code == 250:
                 accepted.append(recipient)
             else:
-                self._answer(line.door, reply.code, reply.text, recipient)
+                self._answer(door, reply.code, reply.text, recipient)
+        if not recipients:
+            self._answer(door, 503, "5.5.1 RCPT TO comes first")
         return tuple(accepted)
 
     def _answer(self, door: Door, code: int, text: str, recipient: str = "") -> None:
@@ -260,7 +261,8 @@ class Simulation:
             case "thread":
                 return _named(log.state("threads", key))
             case "alias":
-                row, state = log.rows("directory").get(f"alias/{key}"), log.rows("directory").get(f"alias_state/{key}")
+                rows, name = log.rows("directory"), key.lower() if "@" in key else f"{key.lower()}@"
+                row, state = rows.get(f"alias/{name}"), rows.get(f"alias_state/{name}")
                 return {"alias": _named(row), "state": _named(state)}
             case "budget":
                 return _named(log.state("budgets", key))

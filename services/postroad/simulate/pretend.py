@@ -13,6 +13,7 @@ from postroad.mail.compose import File, compose
 from postroad.simulate.lines import BadLine, Behaviour, SmarthostLine
 from postroad_schemas.values import Contents, FailureType, ObjectRef, Reply
 
+_CODES = range(200, 600)  # RFC 5321 4.2.1
 _ACCEPTED = Reply(code=250, text="2.0.0 queued")
 # Replies that let the transaction go on (RFC 5321 4.3.2), by step.
 _GOES_ON = {Step.CONNECT: 220, Step.TLS: 220, Step.AUTH: 235, Step.MAIL: 250, Step.RCPT: 250, Step.DATA: 354}
@@ -132,14 +133,12 @@ def _reply(behaviour: Behaviour | None, otherwise: Reply) -> Reply:
             return Reply(text="connection refused")
         case "drop":
             return Reply(text="connection lost")
-        case int():
-            return Reply(code=behaviour)
-        case str():
-            code, _, text = behaviour.partition(" ")
-            if code.isascii() and code.isdigit() and len(code) == 3:
-                return Reply(code=int(code), text=text)
-        case {"code": int(code)}:
-            return Reply(code=code, text=str(behaviour.get("text", "")))
+        case int(code) if code in _CODES:
+            return Reply(code=code)
+        case str() if (words := behaviour.partition(" "))[0].isdecimal() and int(words[0]) in _CODES:
+            return Reply(code=int(words[0]), text=words[2])
+        case {"code": int(code), **rest} if code in _CODES:
+            return Reply(code=code, text=str(rest.get("text", "")))
     raise BadLine(f'{behaviour!r} is no reply: write "550 5.1.1 no such user", 550, "refused" or "drop"')
 
 

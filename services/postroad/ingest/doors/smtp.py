@@ -136,7 +136,7 @@ class Limited(SMTP):
             status = str(refused)
         else:
             status = await self._call_handler_hook("DATA")
-        self._set_post_data_state()
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
         await self.push(status)
 
     async def push(self, status: Any) -> None:
