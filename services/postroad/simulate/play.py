@@ -2,7 +2,7 @@
 
 import base64
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,9 +123,12 @@ class Simulation:
         new_id = event_id("simulated", str(self._number))
         filled = {"event_id": new_id, "occurred_at": self.log.now, "trace_id": fields.get("event_id", new_id), **fields}
         try:
-            self._publish(msgspec.convert(filled, kind))
+            event: Any = msgspec.convert(filled, kind)
         except msgspec.ValidationError as error:
             raise BadLine(f"{fields['type']}: {error}") from error
+        for place in _unknown(filled, msgspec.to_builtins(event)):
+            raise BadLine(f"{fields['type']}: unknown field {place}; see --schema")
+        self._publish(event)
 
     def mail(self, line: MailLine) -> None:
         raw = _raw(line)
@@ -149,7 +152,9 @@ class Simulation:
             keep_original=getattr(mailbox, "keep_original", False),
         )
         event = self._accept(raw, envelope, origin)
-        self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}")
+        answered = envelope.rcpt_to or ("",) if line.door is Door.LMTP else ("",)  # RFC 2033 4.2: each recipient
+        for recipient in answered:
+            self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}", recipient)
         self._publish(event)
 
     def _recipients(self, door: Door, recipients: tuple[str, ...]) -> tuple[str, ...]:
@@ -282,6 +287,19 @@ PLAYS: dict[str, Callable[[Simulation, Any], None]] = {
     "drop": Simulation.drop,
     "state": Simulation.state,
 }
+
+
+def _unknown(given: Any, known: Any, place: str = "") -> Iterator[str]:
+    """Where something is given that no field takes: on topics it would be passed over, in a scenario it is a slip."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, value in given.items():
+            if name not in known:
+                yield f"{place}{name}"
+            else:
+                yield from _unknown(value, known[name], f"{place}{name}.")
+    elif isinstance(given, list | tuple) and isinstance(known, list | tuple):
+        for one, other in zip(given, known, strict=False):
+            yield from _unknown(one, other, place)
 
 
 def _raw(line: MailLine) -> bytes:
