@@ -31,6 +31,7 @@ def counted(*times: float) -> Recent:
         pytest.param([100, 101, 102], 0, 1, False, id="late: too many came after it"),
         pytest.param([0, 1, 118, 119], 60, 1, False, id="late: too many around it"),
         pytest.param([0, 0, 240, 240], 120, 1, True, id="late: between two full windows"),
+        pytest.param([0, 50, 120], 60, 1, True, id="late: first and last exactly a window apart"),
         pytest.param([60, 60, 60], 60, 1, False, id="all in one moment"),
     ],
 )

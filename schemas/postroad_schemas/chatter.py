@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from postroad_schemas.event import Event
+from postroad_schemas.mail import Notice
 from postroad_schemas.values import FailureType, Follower, Post, Reply, Stream
 
 
@@ -24,6 +25,7 @@ class RecordRequested(Event, frozen=True, kw_only=True, tag="record.requested"):
     owner_thread: str = ""
     followers: tuple[Follower, ...] = ()  # the author, if a known contact
     post: Post
+    notice: Notice = Notice()  # whether the sender is told, and where, should the record be rejected
     mail_id: str = ""
     rule: str = ""
     directory_version: int = 0

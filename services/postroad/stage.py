@@ -7,12 +7,12 @@ stages and know nothing about mail. A sender is a stage with one call to the wor
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 
 from postroad.views import Views
-from postroad_schemas import Event, Row, Ticked, Tombstone
+from postroad_schemas import Event, Row, Ticked, Tombstone, event_id
 
 Emission: TypeAlias = Event | Row | Tombstone | msgspec.Struct
 S = TypeVar("S", bound=msgspec.Struct)
@@ -78,6 +78,28 @@ class Sender(Generic[S, Q, A]):
     due: Callable[[S], datetime | None] | None = None
     sweep: Callable[[Ticked, S, Views], Decision[S]] | None = None
     changelog: str = ""  # empty: "<name>.changelog"
+
+
+class Descent(TypedDict):
+    """Whence an event comes: the first fields of every event that follows from another."""
+
+    event_id: str
+    occurred_at: datetime
+    trace_id: str
+    cause_id: str
+
+
+def descent(cause: Event, *step: str, root: str = "") -> Descent:
+    """Of what follows from `cause` by this step, which tells it from all else that does. A repeat is the same event.
+
+    `root` stands for the cause's id where several causes must give the same event.
+    """
+    return {
+        "event_id": event_id(root or cause.event_id, *step),
+        "occurred_at": cause.occurred_at,
+        "trace_id": cause.trace_id,
+        "cause_id": cause.event_id,
+    }
 
 
 class Clock(Protocol):

@@ -33,6 +33,9 @@ class Objects:
         self.kept: dict[str, bytes] = {}
         self.down = False
 
+    async def put_all(self, contents: Sequence[bytes]) -> list[ObjectRef]:
+        return [await self.put(content) for content in contents]
+
     async def put(self, content: bytes) -> ObjectRef:
         ref = f"sha256/{sha256(content).hexdigest()}"
         self.kept[ref] = content

@@ -5,7 +5,7 @@ import pytest
 from postroad.views import Views
 from postroad_schemas import notification_id
 from postroad_schemas.chatter import Channel, NotificationPlanned, PlanReason, ThreadFollowed
-from postroad_schemas.directory import Contact, ContactKind, Parameter
+from postroad_schemas.directory import Alias, Contact, ContactKind, Match, Parameter
 from postroad_schemas.outbound import OutboundSubmitted
 from postroad_schemas.values import Automatic, Degree, Follower, Post, PostKind
 from tests.fanout.facts import ALICE, BEN, MARY, NOON, THREAD, blacklist, by, every, follows, only, run, says, views
@@ -69,6 +69,13 @@ def told(post: Post, followers: tuple[Follower, ...], found: Views) -> dict[str,
 def test_each_follower_has_a_reason(follower: str, post: Post, reason: PlanReason) -> None:
     channels = {PlanReason.FOLLOWS: Channel.MAIL, PlanReason.IN_APP: Channel.IN_APP}
     assert list(told(post, follows(follower), views()).values()) == [(channels.get(reason, Channel.NONE), reason)]
+
+
+def test_r13_a_strangers_address_with_an_aliass_local_part_is_told() -> None:
+    anywhere = Alias(local_part="commercial", record_type="lead", match=Match.LOCAL)
+    plan = told(by(ALICE), follows("commercial@stranger.example", "commercial@example.com"), views(anywhere))
+    assert plan["commercial@stranger.example"] == (Channel.MAIL, PlanReason.FOLLOWS)
+    assert plan["commercial@example.com"] == (Channel.NONE, PlanReason.OWN_ADDRESS)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,11 @@ def test_a_flood_leaves_a_small_state_that_forgets_no_verdict() -> None:
     assert len(state.blocked) == VERDICTS
     assert [guard.take(mail) for mail in mails] == said
     assert guard.states[AUTHOR.key] == state
+    first = mails[0]
+    guard.take(
+        BudgetReturned(event_id="r", occurred_at=first.received_at, trace_id="m", budget=AUTHOR.key, mail_id="m0000")
+    )
+    assert [guard.take(mail) for mail in mails] == said  # also with room again for one
 
 
 def tick(after: timedelta) -> Ticked:

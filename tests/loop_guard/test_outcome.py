@@ -39,6 +39,7 @@ def test_a_new_record() -> None:
     assert (requested.mail_id, requested.directory_version, requested.trace_id) == ("m", 4, "m")
     assert (requested.post.message_id, requested.post.author) == ("<m@example.org>", BOB)
     assert requested.followers == ()
+    assert requested.notice.addressee == "bob@example.org"
     assert isinstance(settled, MessageSettled)
     assert settled.links == (
         ThreadLink(

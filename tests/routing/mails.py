@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from postroad.mail.message_id import Flag, OwnId, mint
 from postroad.routing.core import decide
 from postroad.routing.state import EMPTY, MessageState
 from postroad.stage import Decision, Emission
@@ -11,7 +12,7 @@ from postroad.views import Views
 from postroad_schemas import event_id
 from postroad_schemas.directory import Contact
 from postroad_schemas.mail import Door, MailReceived, MailRouted
-from postroad_schemas.message import MessageSettled, Outcome
+from postroad_schemas.message import MessageSettled, Outcome, ThreadSought
 from postroad_schemas.values import Envelope, Mailbox, ObjectRef, ThreadLink
 from tests.support import declared
 
@@ -19,6 +20,7 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BOB = "bob@example.org"
 CATCHALL = "catchall@example.com"
 BOUNCE = "bounce@example.com"
+PLAIN = Flag(0)
 
 DIRECTORY: dict[str, Any] = {
     "domain": [{"name": "example.com", "company": "Example", "default": True}],
@@ -89,6 +91,22 @@ def end(emissions: Iterable[Emission]) -> MailRouted | MessageSettled:
     """The one end of an acceptance: on to its budgets, or settled."""
     (found,) = [each for each in emissions if isinstance(each, MailRouted | MessageSettled)]
     return found
+
+
+def answered(seen: Views, event: MailReceived, *known: MessageSettled) -> MailRouted | MessageSettled:
+    """The mail's end, once its question has been at the keys that it names. Others than these know nothing."""
+    states = {one.settled: take(one, seen).state for one in known}
+    decision = take(event, seen)
+    own = decision.state
+    while sought := [each for each in decision.emit if isinstance(each, ThreadSought)]:
+        (asked,) = sought
+        decision = take(asked, seen, states.get(asked.sought, EMPTY) if asked.sought else own)
+    return end(decision.emit)
+
+
+def own_id(seen: Views, thread: str = "lead/1", flags: Flag = PLAIN, seconds: int = 1_700_000_000) -> str:
+    """A Message-ID of ours, signed."""
+    return mint(seen.keys, OwnId(thread, "a" * 16, flags, seconds), "example.com")
 
 
 def settled(

@@ -6,55 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from postroad.fanout.threads import THREADS
-from postroad.loop_guard.budgets import BUDGETS
-from postroad.mail.message_id import Flag, OwnId, mint
-from postroad.routing.core import ROUTING, due, sweep
+from postroad.routing.core import due, sweep
 from postroad.routing.state import EMPTY, MessageState
-from postroad.runtime.memory import MemoryLog
-from postroad.views import Views
 from postroad_schemas import Ticked
 from postroad_schemas.chatter import ChatterPosted, RecordRequested, ThreadOpened
-from postroad_schemas.mail import MailReceived, MailRouted
-from postroad_schemas.message import (
-    FollowerAnswer,
-    FollowerAnswered,
-    FollowerSought,
-    MessageSettled,
-    Outcome,
-    ThreadSought,
-)
-from postroad_schemas.values import Envelope, Follower, PostKind, ThreadLink
-from tests.routing.mails import BOB, CATCHALL, START, contact, end, mail, settled, take, views
+from postroad_schemas.message import FollowerAnswer, FollowerAnswered, FollowerSought, Outcome, ThreadSought
+from postroad_schemas.values import Envelope, Follower
+from tests.routing.mails import CATCHALL, START, contact, mail, settled, take, views
+from tests.routing.stories import Story, of, opened
 
 M1, M2 = "<m1@example.org>", "<m2@example.org>"
-
-
-class Story:
-    """Routing, the loop guard and the threads, one event after another."""
-
-    def __init__(self, seen: Views | None = None) -> None:
-        self.log = MemoryLog((ROUTING, BUDGETS, THREADS), views=seen or views(), start=START)
-        self.out: list[Any] = []
-        self.log.listen(lambda _, __, emission, ___: self.out.append(emission))
-
-    def tell(self, *events: Any) -> list[Any]:
-        self.out.clear()
-        for event in events:
-            self.log.publish([event])
-            self.log.rest()
-        return self.out
-
-    def settled(self) -> list[MessageSettled]:
-        return [e for e in self.out if isinstance(e, MessageSettled) and e.mail_id]
-
-
-def of(kind: type, found: list[Any]) -> list[Any]:
-    return [each for each in found if isinstance(each, kind)]
-
-
-def opened(thread: str, *followers: Follower) -> ThreadOpened:
-    return ThreadOpened(event_id=thread, trace_id=thread, occurred_at=START, thread=thread, followers=followers)
 
 
 def test_r3_a_reply_by_a_foreign_id_lands_on_the_thread() -> None:
@@ -174,116 +135,6 @@ def test_r17_a_releases_settling_revises_what_was_held() -> None:
     (back,) = take(question(), views(), state).emit
     assert isinstance(back, ThreadSought)
     assert back.best is not None
-
-
-# the best of several
-
-
-def answered(seen: Views, event: MailReceived, *known: MessageSettled) -> MailRouted | MessageSettled:
-    """The mail's end, once its question has been at the keys of these messages and handles."""
-    states = {one.settled: take(one, seen).state for one in known}
-    decision = take(event, seen)
-    own = decision.state
-    while sought := of(ThreadSought, list(decision.emit)):
-        (asked,) = sought
-        decision = take(asked, seen, states.get(asked.sought, EMPTY) if asked.sought else own)
-    return end(decision.emit)
-
-
-HANDLE = "abcdefghijklmnop"
-
-
-@pytest.mark.parametrize(
-    ("to", "references", "known", "thread"),
-    [
-        pytest.param(
-            CATCHALL, (M1, M2), [settled("m1", "lead/1", minute=9), settled("m2", "lead/2")], "lead/1", id="the newest"
-        ),
-        pytest.param(
-            CATCHALL, (M2, M1), [settled("m1", "lead/1", minute=9), settled("m2", "lead/2")], "lead/1", id="any order"
-        ),
-        pytest.param(
-            f"catchall+{HANDLE}@example.com",
-            (M1,),
-            [settled("m1", "lead/1", minute=9), settled(HANDLE, "lead/2", outcome=Outcome.POSTED)],
-            "lead/2",
-            id="a token beats references",
-        ),
-        pytest.param(
-            f"catchall+{HANDLE}@example.com",
-            (M1,),
-            [settled("m1", "lead/1")],
-            "lead/1",
-            id="an unknown token is nothing",
-        ),
-        pytest.param(
-            CATCHALL,
-            (M1, M2),
-            [settled("m1", "lead/1"), settled("m2", "lead/2", minute=9, opens_new=True)],
-            "lead/1",
-            id="R4 answers to it open a new record",
-        ),
-        pytest.param(CATCHALL, (M1,), [settled("m1", "ticket/1", "lead/2")], "ticket/1", id="several: the first route"),
-        pytest.param(
-            "sales@example.com",
-            (M1,),
-            [
-                settled(
-                    "m1",
-                    links=(
-                        ThreadLink(thread="ticket/1", alias="support@example.com", record_type="ticket"),
-                        ThreadLink(thread="lead/2", alias="sales@example.com", record_type="lead"),
-                    ),
-                )
-            ],
-            "lead/2",
-            id="several: the one whose alias this mail names",
-        ),
-    ],
-)
-def test_r3_which_thread(to: str, references: tuple[str, ...], known: list[MessageSettled], thread: str) -> None:
-    found = answered(views(), mail("m3", to=[to], references=references, minute=10), *known)
-    assert isinstance(found, MailRouted)
-    assert [route.thread for route in found.routes] == [thread]
-
-
-def test_r5_aliases_that_the_parent_took_make_no_forward() -> None:
-    links = (
-        ThreadLink(thread="lead/2", alias="sales@example.com", record_type="lead"),
-        ThreadLink(thread="ticket/1", alias="support@example.com", record_type="ticket"),
-    )
-    to = ["sales@example.com", "support@example.com"]
-    found = answered(views(), mail("m2", to=to, references=(M1,), minute=1), settled("m1", links=links))
-    assert (found.rule, [route.thread for route in getattr(found, "routes", ())]) == ("R3", ["lead/2"])
-
-
-@pytest.mark.parametrize(
-    ("fields", "kind", "tell"),
-    [
-        pytest.param(
-            {"note": True, "author": "ann@x", "author_contact": "c9"}, PostKind.NOTE, "c9", id="its author told"
-        ),
-        pytest.param({"note": True, "author": "ann@x"}, PostKind.NOTE, "ann@x", id="no contact: by address"),
-        pytest.param({"note": True, "author": BOB}, PostKind.NOTE, "", id="one's own note"),
-        pytest.param({"note": True, "automatic": True, "author": "ann@x"}, PostKind.COMMENT, "", id="acknowledgement"),
-        pytest.param({"author": "ann@x"}, PostKind.COMMENT, "", id="a comment"),
-    ],
-)
-def test_r7_replies_to_notes(fields: dict[str, Any], kind: PostKind, tell: str) -> None:
-    found = answered(views(), mail("m2", references=(M1,), minute=1), settled("m1", "lead/1", **fields))
-    assert isinstance(found, MailRouted)
-    assert (found.routes[0].kind, found.routes[0].tell) == (kind, tell)
-
-
-def test_r7_a_note_of_ours_is_looked_up_for_its_author_and_stays_a_note_if_nobody_knows() -> None:
-    seen = views()
-    ours = mint(seen.keys, OwnId("lead/1", "aaaaaaaaaaaaaaaa", Flag.NOTE, int(START.timestamp())), "example.com")
-    event = mail("m2", references=(ours,), minute=1)
-    known = settled(ours, "lead/1", outcome=Outcome.POSTED, note=True, author_contact="c9", author="ann@x")
-    for states, tell in (((known,), "c9"), ((), "")):
-        found = answered(seen, event, *states)
-        assert isinstance(found, MailRouted)
-        assert (found.routes[0].kind, found.routes[0].thread, found.routes[0].tell) == (PostKind.NOTE, "lead/1", tell)
 
 
 # followers

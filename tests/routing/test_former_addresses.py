@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from postroad_schemas import Tombstone
-from postroad_schemas.directory import Alias, AliasDomain, FormerAddress, FormerPolicy, Parameter
+from postroad_schemas.directory import Alias, AliasDomain, FormerAddress, FormerKind, FormerPolicy, Parameter
 from tests.routing.gates import EXAMPLE, SALES, Gate
-from tests.routing.mails import START
+from tests.routing.mails import START, end, mail, take, views
 
 
 def former(gate: Gate) -> dict[str, tuple[str, str]]:
@@ -115,3 +115,26 @@ def test_a_renamed_row_keeps_the_date_of_its_first_entry() -> None:
     assert row is not None
     assert row.created_at == START + timedelta(minutes=2)
     assert gate.views.directory.row("alias/sales@example.com") is None
+
+
+# mail
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param(FormerPolicy.ACCEPT, ["sales@example.com"], id="accepted"),
+        pytest.param(FormerPolicy.WARN, ["sales@example.com"], id="accepted with a warning"),
+        pytest.param(FormerPolicy.REFUSE, [], id="refused"),
+    ],
+)
+def test_d9_mail_to_a_former_address(policy: FormerPolicy, expected: list[str]) -> None:
+    seen = views()
+    former = FormerAddress(
+        address="verkauf@example.com", kind=FormerKind.ALIAS, now="sales@example.com", since=START, policy=policy
+    )
+    seen.directory.apply("former/verkauf@example.com", former)
+    event = mail(to=["verkauf@example.com"])
+    found = end(take(event, seen).emit)
+    assert [route.alias for route in getattr(found, "routes", ())] == expected
+    assert ("former address verkauf@example.com" in found.why) is bool(expected)

@@ -8,8 +8,8 @@ import pytest
 from postroad_schemas.address import AddressHeardFrom
 from postroad_schemas.directory import Alias, Limits
 from postroad_schemas.mail import MailReceived, MailRefused, MailRouted, Release, Scope
-from postroad_schemas.values import Automatic, Degree, Envelope, Verdict
-from tests.routing.mails import BOB, CATCHALL, DIRECTORY, end, mail, take, views
+from postroad_schemas.values import Automatic, Degree, Envelope, ThreadLink, Verdict
+from tests.routing.mails import BOB, CATCHALL, DIRECTORY, answered, end, mail, settled, take, views
 
 SALES = ["sales@example.com"]
 MADE = Automatic(degree=Degree.MADE, reason="Precedence: bulk")
@@ -123,6 +123,23 @@ def test_l2_two_routes_under_one_count_take_two() -> None:
     found = end(take(mail(to=["more@example.com", *SALES]), seen).emit)
     assert isinstance(found, MailRouted)
     assert [(budget.key, budget.amount) for budget in found.budgets] == [("type lead bob@example.org", 2)]
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "limit"),
+    [pytest.param("lead/1", 3, id="to this thread"), pytest.param("lead/2", 20, id="to another")],
+)
+def test_l3_posts_are_limited_by_the_alias_that_is_bound(bound_to: str, limit: int) -> None:
+    seen = views()
+    press = Alias(
+        local_part="press", domain="example.com", record_type="lead", thread=bound_to, limits=Limits(threshold=3)
+    )
+    seen.directory.apply("alias/press@example.com", press)
+    link = ThreadLink(thread="lead/1", alias="press@example.com", record_type="lead")
+    event = mail("m2", to=[CATCHALL], references=("<m1@example.org>",), minute=1)
+    found = answered(seen, event, settled("m1", links=(link,)))
+    assert isinstance(found, MailRouted)
+    assert [(budget.key, budget.limit) for budget in found.budgets] == [("thread lead/1 bob@example.org", limit)]
 
 
 def test_l2_an_aliass_own_numbers() -> None:

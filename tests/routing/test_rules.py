@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from postroad.mail.message_id import Flag, OwnId, mint
+from postroad.mail.message_id import Flag
 from postroad.views import Views
 from postroad_schemas import Tombstone
-from postroad_schemas.directory import FormerAddress, FormerKind, FormerPolicy
+from postroad_schemas.directory import Alias
 from postroad_schemas.mail import (
     HeldMail,
     MailReceived,
@@ -17,18 +17,25 @@ from postroad_schemas.mail import (
 )
 from postroad_schemas.message import MessageSettled, Outcome, ThreadSought
 from postroad_schemas.values import Automatic, Degree, Envelope, PostKind
-from tests.routing.mails import BOB, CATCHALL, DIRECTORY, START, boxes, end, mail, settled, take, views
-
-PLAIN = Flag(0)
-
-
-def own_id(seen: Views, thread: str = "lead/1", flags: Flag = PLAIN, seconds: int = 1_700_000_000) -> str:
-    return mint(seen.keys, OwnId(thread, "aaaaaaaaaaaaaaaa", flags, seconds), "example.com")
+from tests.routing.mails import (
+    BOB,
+    CATCHALL,
+    DIRECTORY,
+    PLAIN,
+    answered,
+    boxes,
+    end,
+    mail,
+    own_id,
+    settled,
+    take,
+    views,
+)
 
 
 def told(event: MailReceived, seen: Views) -> tuple[str, str, list[str]]:
     """Outcome or "routed", rule, and what the routes are."""
-    found = end(take(event, seen).emit)
+    found = answered(seen, event)
     if isinstance(found, MessageSettled):
         return found.outcome, found.rule, []
     return "routed", found.rule, [f"{'new' if r.new else r.thread} {r.record_type} {r.alias}" for r in found.routes]
@@ -131,14 +138,18 @@ def test_r13_a_stranger_with_an_alias_local_part_stays_an_author() -> None:
         pytest.param("references", Flag.ACKNOWLEDGEMENT | Flag.NOTE, id="R7 an acknowledgement: a comment"),
     ],
 )
-def test_r3_our_signed_ids_carry_their_thread(field: str, flags: Flag) -> None:
+def test_r3_our_signed_ids_carry_their_thread_whatever_their_key_knows(field: str, flags: Flag) -> None:
     seen = views()
     named = own_id(seen, flags=flags)
     fields: dict[str, Any] = {field: (named,)}
-    found = end(take(mail(to=[CATCHALL], **fields), seen).emit)
-    assert isinstance(found, MailRouted)
-    (route,) = found.routes
-    assert (found.rule, route.thread, route.kind, route.answers) == ("R3", "lead/1", PostKind.COMMENT, named)
+    event = mail(to=[CATCHALL], **fields)
+    known = settled(named, "lead/1", outcome=Outcome.POSTED, note=Flag.NOTE in flags, automatic=True)
+    for answers, parent in (((), ""), ((known,), "<first@x>")):
+        found = answered(seen, event, *answers)
+        assert isinstance(found, MailRouted)
+        (route,) = found.routes
+        assert (found.rule, route.thread, route.kind, route.answers) == ("R3", "lead/1", PostKind.COMMENT, named)
+        assert route.parent == parent
 
 
 def test_r3_needs_no_known_recipient() -> None:
@@ -162,12 +173,13 @@ def test_r3_a_forged_id_proves_nothing_and_is_only_looked_up() -> None:
     assert (question.sought, question.best) == (forged, None)
 
 
-def test_r3_at_most_the_last_32_foreign_ids_and_never_its_own() -> None:
+def test_r3_at_most_the_last_32_foreign_ids_the_newest_of_ours_and_never_its_own() -> None:
     ids = tuple(f"<{n}@x>" for n in range(40))
-    event = mail(references=(*ids, "<m1@example.org>"), in_reply_to=("<5@x>",))
+    older, ours = own_id(views()), own_id(views(), seconds=1_700_000_001)
+    event = mail(references=(*ids, ours, older, "<m1@example.org>"), in_reply_to=("<5@x>",))
     (question,) = take(event, views()).emit
     assert isinstance(question, ThreadSought)
-    assert (question.sought, *question.remaining) == (*ids[9:], "<5@x>")
+    assert (question.sought, *question.remaining) == (*ids[9:], "<5@x>", ours)
 
 
 def test_r3_handles_are_looked_up_first() -> None:
@@ -313,6 +325,15 @@ def test_r1_the_decision_is_kept_though_the_directory_changes() -> None:
     assert (again.state, again.emit) == (first.state, first.emit)
 
 
+def test_an_address_is_ours_from_the_moment_the_directory_says_so() -> None:
+    seen, event = views(), mail(to=["press@example.com"])
+    assert told(event, seen)[:2] == ("held", "R11")
+    seen.directory.apply("alias/press@example.com", Alias(local_part="press", domain="example.com", record_type="lead"))
+    assert told(event, seen)[:2] == ("routed", "R9")
+    seen.directory.apply("alias/press@example.com", None)
+    assert told(event, seen)[:2] == ("held", "R11")
+
+
 # R17, L7
 
 
@@ -366,25 +387,3 @@ def test_r17_the_new_outcome_names_the_former() -> None:
     found = end(take(event, views()).emit)
     assert isinstance(found, MessageSettled)
     assert (found.outcome, found.former) == (Outcome.HELD, "held R11")
-
-
-# D9
-
-
-@pytest.mark.parametrize(
-    ("policy", "expected"),
-    [
-        pytest.param(FormerPolicy.ACCEPT, ["new lead sales@example.com"], id="accepted"),
-        pytest.param(FormerPolicy.WARN, ["new lead sales@example.com"], id="accepted with a warning"),
-        pytest.param(FormerPolicy.REFUSE, [], id="refused"),
-    ],
-)
-def test_d9_former_addresses_live_on(policy: FormerPolicy, expected: list[str]) -> None:
-    seen = views()
-    former = FormerAddress(
-        address="verkauf@example.com", kind=FormerKind.ALIAS, now="sales@example.com", since=START, policy=policy
-    )
-    seen.directory.apply("former/verkauf@example.com", former)
-    event = mail(to=["verkauf@example.com"])
-    assert told(event, seen)[2] == expected
-    assert ("former address verkauf@example.com" in end(take(event, seen).emit).why) is bool(expected)

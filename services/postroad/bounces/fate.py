@@ -1,11 +1,10 @@
 """What one report means: for the notification's fate, and for the address (B1-B3)."""
 
-from datetime import datetime
 from typing import TypedDict
 
 import msgspec
 
-from postroad_schemas import event_id
+from postroad.stage import descent
 from postroad_schemas.address import AddressFailed
 from postroad_schemas.chatter import (
     NotificationComplained,
@@ -59,13 +58,6 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     stream: Stream
 
 
-class _Descent(TypedDict):
-    event_id: str
-    occurred_at: datetime
-    trace_id: str
-    cause_id: str
-
-
 class _Home(TypedDict):
     notification_id: str
     recipient: str
@@ -103,20 +95,11 @@ def stated(report: Report) -> bool:
     return report.failure is not FailureType.EXPIRED or report.source is not Source.SMTP or report.reply.code > 0
 
 
-def _after(report: Report, *step: str) -> _Descent:
-    return {
-        "event_id": event_id(report.event_id, *step),
-        "occurred_at": report.occurred_at,
-        "trace_id": report.trace_id,
-        "cause_id": report.event_id,
-    }
-
-
 def update(report: Report, known: Known) -> Update | None:
     """What the app is told. Nothing of a notice: one that fails marks nothing (L8)."""
     if known.stream is Stream.NOTICE:
         return None
-    descent = _after(report, "notification")
+    after = descent(report, "notification")
     home: _Home = {
         "notification_id": report.notification_id,
         "recipient": known.recipient,
@@ -127,10 +110,10 @@ def update(report: Report, known: Known) -> Update | None:
     }
     match report:
         case FeedbackReported():
-            return NotificationComplained(**descent, **home, feedback_type=report.feedback_type)
+            return NotificationComplained(**after, **home, feedback_type=report.feedback_type)
         case DeliveryReported(action=Action.FAILED):
             return NotificationFailed(
-                **descent,
+                **after,
                 **home,
                 author=known.author,
                 failure=report.failure or FailureType.UNKNOWN,
@@ -139,14 +122,14 @@ def update(report: Report, known: Known) -> Update | None:
             )
         case DeliveryReported(action=Action.DELAYED):
             return NotificationDelayed(
-                **descent,
+                **after,
                 **home,
                 status=report.status,
                 diagnostic=report.diagnostic,
                 next_attempt_at=report.next_attempt_at,
             )
         case _:
-            return NotificationSent(**descent, **home, server=report.server, reply=report.reply)
+            return NotificationSent(**after, **home, server=report.server, reply=report.reply)
 
 
 def address_failed(report: Report, known: Known | None) -> AddressFailed:
@@ -156,10 +139,10 @@ def address_failed(report: Report, known: Known | None) -> AddressFailed:
     """
     address = known.recipient if known else report.recipient
     stream = known.stream if known else None
-    descent = _after(report, "address", f"{address} {stream}" if known else "")
+    after = descent(report, "address", f"{address} {stream}" if known else "")
     if isinstance(report, FeedbackReported):
         return AddressFailed(
-            **descent,
+            **after,
             address=address,
             notification_id=report.notification_id,
             proven=report.proven,
@@ -168,7 +151,7 @@ def address_failed(report: Report, known: Known | None) -> AddressFailed:
             complaint=True,
         )
     return AddressFailed(
-        **descent,
+        **after,
         address=address,
         notification_id=report.notification_id,
         status=report.status,

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from postroad.fanout.thread import Following
 from postroad.mail.address import normalise
 from postroad.views import Views
-from postroad.views.directory import Kind
 from postroad_schemas import notification_id
 from postroad_schemas.chatter import Channel, Planned, PlanReason
 from postroad_schemas.directory import Contact, ContactChannel, ContactKind
 from postroad_schemas.values import Mailbox, Post, PostKind
-
-OWN = frozenset({Kind.ALIAS, Kind.CATCHALL, Kind.BOUNCE, Kind.DEFAULT_FROM})  # R15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,6 @@ class _Person:
     @property
     def internal(self) -> bool:
         return self.contact is not None and self.contact.kind == ContactKind.INTERNAL
-
-
-def is_own(views: Views, address: str) -> bool:
-    """R15: an alias, catchall, bounce or default From of ours, which is never author, follower or addressee."""
-    ours = views.directory.ours(address)
-    return ours is not None and ours.kind in OWN
 
 
 def plan(
@@ -87,7 +78,7 @@ def _choose(
         return none, PlanReason.NO_ADDRESS
     if not person.addresses.isdisjoint(served):
         return none, PlanReason.ALREADY_ADDRESSED
-    if is_own(views, address):
+    if views.directory.own(address):
         return none, PlanReason.OWN_ADDRESS
     if silenced and address in views.blacklisted:
         return none, PlanReason.SUPPRESSED

@@ -8,12 +8,11 @@ import msgspec
 
 from postroad.fanout.letter import answer_to, own_message_id, seconds
 from postroad.fanout.notice_text import Texts, body
-from postroad.fanout.plan import is_own
 from postroad.mail.address import normalise
 from postroad.mail.message_id import Flag, OwnId
-from postroad.stage import Decision, Stage
+from postroad.stage import Decision, Stage, descent
 from postroad.views import Views
-from postroad_schemas import Ticked, event_id, notification_id, short_id
+from postroad_schemas import Ticked, notification_id, short_id
 from postroad_schemas.mail import MailRefused, RefusalReason
 from postroad_schemas.outbound import Header, OutboundSubmitted
 from postroad_schemas.values import Contents, Mailbox, Stream
@@ -46,7 +45,7 @@ def decide(texts: Texts, event: Any, state: Addressee, views: Views) -> Decision
         return Decision(state)
     addressee = event.notice.addressee
     bounce = views.directory.bounce_address(event.notice.domain)
-    if not addressee or not bounce or is_own(views, normalise(addressee)):
+    if not addressee or not bounce or views.directory.own(normalise(addressee)):
         return Decision(state)
     at = event.occurred_at.timestamp()
     reasons = tuple(sorted({refusal.reason for refusal in event.refusals}))
@@ -73,10 +72,7 @@ def _notice(texts: Texts, event: MailRefused, bounce: str, views: Views) -> Outb
     mark = OwnId("", short_id("notice", event.event_id), Flag.NOTICE, seconds(event.occurred_at))
     message_id = own_message_id(views, mark, event.notice.domain)
     return OutboundSubmitted(
-        event_id=event_id(event.event_id, "notice"),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "notice"),
         recipient=addressee,
         to=(Mailbox(address=addressee, name=author.name if author else ""),),
         from_=Mailbox(name="MAILER-DAEMON", address=bounce),

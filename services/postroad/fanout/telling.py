@@ -7,7 +7,7 @@ from postroad.fanout.plan import Told, plan
 from postroad.fanout.thread import KeptPost, Thread, behind, kept, merged, with_post
 from postroad.mail.address import normalise
 from postroad.mail.message_id import reply_handle
-from postroad.stage import Decision, Emission
+from postroad.stage import Decision, Emission, descent
 from postroad.views import Views
 from postroad_schemas import Event, event_id, short_id
 from postroad_schemas.chatter import Channel, ChatterPosted, NotificationPlanned, PostChunk, RecordRequested
@@ -59,10 +59,7 @@ def _step(
     now = left[:STEP]
     told = plan(copy.post, copy.message_id, now, {entry.key for entry in named}, views)
     planned = NotificationPlanned(
-        event_id=event_id(_root(copy), "plan", str(chunk)),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "plan", str(chunk), root=_root(copy)),
         thread=copy.thread,
         post_id=copy.post.post_id,
         message_id=copy.message_id,
@@ -73,10 +70,7 @@ def _step(
     if len(left) <= STEP:
         return (planned, *copies), ()
     following = PostChunk(
-        event_id=event_id(_root(copy), "chunk", str(chunk + 1)),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "chunk", str(chunk + 1), root=_root(copy)),
         thread=copy.thread,
         post=copy.post,
         message_id=copy.message_id,
@@ -92,10 +86,7 @@ def _copy(event: Event, copy: Letter, told: Told) -> OutboundSubmitted:
     """Its id names post and recipient: followers of one address in two chunks are one submission for dispatch."""
     author = copy.post.author
     return OutboundSubmitted(
-        event_id=event_id(_root(copy), "copy", told.planned.address),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "copy", told.planned.address, root=_root(copy)),
         recipient=told.mailbox.address,
         to=(told.mailbox,),
         from_=copy.from_,
@@ -120,10 +111,7 @@ def _settled(event: Event, copy: Letter, state: Thread, recipient: str, views: V
     alias = state.request.alias if state.request else state.alias
     link = ThreadLink(thread=copy.thread, alias=alias, record_type=state.record_type, first_message=state.first)
     at_id = MessageSettled(
-        event_id=event_id(_root(copy), "settled"),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "settled", root=_root(copy)),
         settled=copy.message_id,
         outcome=Outcome.POSTED,
         rule="F5",
@@ -140,10 +128,7 @@ def _settled(event: Event, copy: Letter, state: Thread, recipient: str, views: V
     if not views.keys.keys:
         return (at_id,)
     at_handle = MessageSettled(
-        event_id=event_id(_root(copy), "handle"),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "handle", root=_root(copy)),
         settled=reply_handle(views.keys, copy.thread),
         outcome=Outcome.POSTED,
         rule="F4",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from postroad.mail.address import normalise
+from postroad_schemas.mail import Notice
 from postroad_schemas.values import Author, Follower, Mailbox
 
 POSTS_KEPT = 50
@@ -45,7 +46,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     subject: str = ""
     references: tuple[str, ...] = ()
     author: Mailbox | None = None
-    automatic: bool = False
+    notice: Notice = Notice()
 
 
 class Thread(msgspec.Struct, frozen=True, array_like=True):

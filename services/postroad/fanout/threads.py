@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
-from postroad.fanout.plan import is_own
 from postroad.fanout.telling import short_of, tell, tell_on
 from postroad.fanout.thread import Request, Thread, author_as_follower, followed, unfollowed
 from postroad.mail.address import normalise
-from postroad.stage import Decision, Emission, Stage
+from postroad.stage import Decision, Emission, Stage, descent
 from postroad.views import Views
 from postroad_schemas import event_id
 from postroad_schemas.address import ThreadShut
@@ -23,7 +22,7 @@ from postroad_schemas.chatter import (
     ThreadUnfollowed,
 )
 from postroad_schemas.directory import AliasState, RowProposed
-from postroad_schemas.mail import MailRefused, Notice, Refusal, RefusalReason
+from postroad_schemas.mail import MailRefused, Refusal, RefusalReason
 from postroad_schemas.message import FollowerAnswer, FollowerAnswered, FollowerSought
 from postroad_schemas.values import Mailbox
 
@@ -98,7 +97,7 @@ def _kept_request(event: RecordRequested) -> Request:
         subject=post.subject or event.title,
         references=(post.in_reply_to,) if post.in_reply_to else (),
         author=Mailbox(address=author.address, name=author.name) if author.address else None,
-        automatic=post.automatic is not None,
+        notice=event.notice,
     )
 
 
@@ -111,14 +110,7 @@ def _post(event: ChatterPosted, state: Thread, views: Views) -> Decision[Thread]
 
 
 def _shut(event: ThreadClosed | RecordRejected, state: Thread, also: tuple[Emission, ...]) -> Decision[Thread]:
-    shut = ThreadShut(
-        event_id=event_id(event.event_id, "shut"),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
-        thread=event.thread,
-        reason=event.reason,
-    )
+    shut = ThreadShut(**descent(event, "shut"), thread=event.thread, reason=event.reason)
     return Decision(_replace(state, closed=True), (shut, *also))
 
 
@@ -132,14 +124,11 @@ def _reject(event: RecordRejected, state: Thread, views: Views) -> Decision[Thre
         return Decision(state)
     also: list[Emission] = [
         MailRefused(
-            event_id=event_id(event.event_id, "refused"),
-            occurred_at=event.occurred_at,
-            trace_id=event.trace_id,
-            cause_id=event.event_id,
+            **descent(event, "refused"),
             mail_id=request.mail_id,
             message_id=request.message_id,
             refusals=(Refusal(reason=RefusalReason.RECORD_REJECTED, rule="R14", alias=request.alias),),
-            notice=_notice(request, state, views),
+            notice=request.notice,
             subject=request.subject,
             references=request.references,
             author=request.author,
@@ -149,32 +138,8 @@ def _reject(event: RecordRejected, state: Thread, views: Views) -> Decision[Thre
     ]
     if request.alias:
         flag = AliasState(alias=request.alias, invalid=True, reason=f"record rejected: {event.reason}".rstrip(": "))
-        also.append(
-            RowProposed(
-                event_id=event_id(event.event_id, "flag"),
-                occurred_at=event.occurred_at,
-                trace_id=event.trace_id,
-                cause_id=event.event_id,
-                row=flag,
-                by="fanout",
-            )
-        )
+        also.append(RowProposed(**descent(event, "flag"), row=flag, by="fanout"))
     return _shut(event, state, tuple(also))
-
-
-def _notice(request: Request, state: Thread, views: Views) -> Notice:
-    """L8. The reverse-path is not known here any more: the author it is."""
-    addressee = normalise(request.author.address) if request.author else ""
-    why_not = ""
-    if not request.message_id:
-        why_not = "no mail opened it"
-    elif not addressee:
-        why_not = "the mail has no author"
-    elif request.automatic:
-        why_not = "the mail is automatic"
-    elif is_own(views, addressee):
-        why_not = "the author is an address of ours"
-    return Notice(addressee="" if why_not else addressee, why_not=why_not, domain=state.domain)
 
 
 def _answer(event: FollowerSought, state: Thread) -> FollowerSought | FollowerAnswered:
@@ -191,10 +156,7 @@ def _answer(event: FollowerSought, state: Thread) -> FollowerSought | FollowerAn
     answers = (*event.answers, answer)
     if not event.remaining:
         return FollowerAnswered(
-            event_id=event_id(event.event_id, "answered"),
-            occurred_at=event.occurred_at,
-            trace_id=event.trace_id,
-            cause_id=event.event_id,
+            **descent(event, "answered"),
             asking=event.asking,
             mail_id=event.mail_id,
             answers=answers,

@@ -1,12 +1,10 @@
 """What follows for a mail: on to its next budget, into its threads, or held."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TypedDict
 
 import msgspec
 
-from postroad.stage import Emission
+from postroad.stage import Emission, descent
 from postroad_schemas import event_id
 from postroad_schemas.chatter import ChatterPosted, RecordRequested
 from postroad_schemas.mail import (
@@ -34,22 +32,6 @@ RULES: dict[Scope, str] = {
 _DEFAULT_WINDOW = 7200  # seconds, where no budget says
 
 
-class _Descent(TypedDict):
-    event_id: str
-    occurred_at: datetime
-    trace_id: str
-    cause_id: str
-
-
-def _after(routed: MailRouted, *step: str) -> _Descent:
-    return {
-        "event_id": event_id(routed.event_id, *step),
-        "occurred_at": routed.occurred_at,
-        "trace_id": routed.trace_id,
-        "cause_id": routed.event_id,
-    }
-
-
 def passed(routed: MailRouted) -> MailRouted:
     """The same mail at its next budget's key."""
     position = routed.position + 1
@@ -68,11 +50,11 @@ def let_through(routed: MailRouted) -> tuple[Emission, ...]:
 
 def _chatter(routed: MailRouted) -> Iterator[Emission]:
     for ordinal, route in enumerate(routed.routes):
-        descent = _after(routed, "route", str(ordinal))
+        after = descent(routed, "route", str(ordinal))
         post = _post(routed.post, route)
         if route.new:
             yield RecordRequested(
-                **descent,
+                **after,
                 thread=route.thread,
                 record_type=route.record_type,
                 title=post.subject,
@@ -82,13 +64,14 @@ def _chatter(routed: MailRouted) -> Iterator[Emission]:
                 owner_thread=route.owner_thread,
                 followers=_followers(route),
                 post=post,
+                notice=routed.notice,
                 mail_id=routed.mail_id,
                 rule=route.rule,
                 directory_version=routed.directory_version,
             )
         else:
             yield ChatterPosted(
-                **descent,
+                **after,
                 thread=route.thread,
                 post=post,
                 follow=route.follow,
@@ -122,7 +105,7 @@ def _refused_routes(routed: MailRouted) -> Iterator[Emission]:
 
 def _refused(routed: MailRouted, refusals: tuple[Refusal, ...], window: int) -> MailRefused:
     return MailRefused(
-        **_after(routed, "refused"),
+        **descent(routed, "refused"),
         mail_id=routed.mail_id,
         message_id=routed.message_id,
         refusals=refusals,
@@ -170,7 +153,7 @@ def _settled(
     if routed.shadowed:
         why = "; ".join(filter(None, (why, f"over in shadow (L9): {', '.join(routed.shadowed)}")))
     return MessageSettled(
-        **_after(routed, "settled"),
+        **descent(routed, "settled"),
         settled=routed.message_id,
         mail_id=routed.mail_id,
         outcome=outcome,
@@ -203,7 +186,7 @@ def stopped(routed: MailRouted, budget: Budget) -> tuple[Emission, ...]:
     refusals = (Refusal(reason=RefusalReason.LOOP_LIMIT, rule=rule, alias=_alias(routed, budget)),)
     return (
         *back,
-        HeldMail(**_after(routed, "held"), mail=routed.mail, rule=rule, reason=reason),
+        HeldMail(**descent(routed, "held"), mail=routed.mail, rule=rule, reason=reason),
         _refused(routed, refusals, budget.window),
         _settled(routed, Outcome.HELD, rule=rule, why=reason, refusals=refusals),
     )
@@ -213,9 +196,9 @@ def _returned(routed: MailRouted) -> Iterator[Emission]:
     """A fingerprint stays: the mail was received. A shadow budget counts what came, blocked elsewhere or not."""
     for ordinal, budget in enumerate(routed.budgets[: routed.position]):
         if not budget.shadow and budget.scope is not Scope.FINGERPRINT:
-            descent = _after(routed, "returned", str(ordinal))
-            descent["occurred_at"] = routed.received_at
-            yield BudgetReturned(**descent, budget=budget.key, mail_id=routed.mail_id)
+            after = descent(routed, "returned", str(ordinal))
+            after["occurred_at"] = routed.received_at
+            yield BudgetReturned(**after, budget=budget.key, mail_id=routed.mail_id)
 
 
 def _alias(routed: MailRouted, budget: Budget) -> str:

@@ -19,7 +19,7 @@ class Admission(StrEnum):
 class Applicant(msgspec.Struct, frozen=True):
     author: str  # normalised; empty: none, or one of our own addresses
     threads: tuple[str, ...]  # the thread written to, then the alias's owner thread; those there are
-    answers: dict[str, FollowerAnswer]
+    answers: tuple[FollowerAnswer, ...]
 
 
 def _everyone(_: Applicant, __: Views) -> Admission:
@@ -32,7 +32,7 @@ def _contacts(applicant: Applicant, views: Views) -> Admission:
 
 
 def _followers(applicant: Applicant, _: Views) -> Admission:
-    answers = [applicant.answers[thread] for thread in applicant.threads if thread in applicant.answers]
+    answers = [answer for answer in applicant.answers if answer.thread in applicant.threads]
     if any(answer.follows for answer in answers):
         return Admission.PERMITTED
     if not any(answer.known for answer in answers):

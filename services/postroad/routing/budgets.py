@@ -1,14 +1,13 @@
 """L1-L4, L6, L9: which counts a mail must pass, in a fixed order."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from postroad.routing.case import Case
-from postroad.views import Views
+from postroad.routing.facts import name_of
 from postroad.views.directory import Directory
-from postroad_schemas.directory import Alias, Limits
+from postroad_schemas.directory import Limits
 from postroad_schemas.mail import Budget, Route, Scope
-
-_NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,6 @@ class LoopPolicy:
 
     def under(self, limits: Limits) -> "LoopPolicy":
         """An alias's own numbers, where it has any."""
-        if limits == _NO_LIMITS:
-            return self
         return LoopPolicy(
             self.threshold if limits.threshold is None else limits.threshold,
             self.minutes if limits.minutes is None else limits.minutes,
@@ -42,18 +39,26 @@ def loop_policy(directory: Directory) -> LoopPolicy:
     )
 
 
+def limited_aliases(directory: Directory) -> dict[str, tuple[str, LoopPolicy]]:
+    """Aliases with limits of their own, by name: the thread each is bound to, and its policy."""
+    policy = directory.policy(loop_policy)
+    limited = (alias for alias in directory.aliases() if alias.limits != Limits())
+    return {name_of(alias): (alias.thread, policy.under(alias.limits)) for alias in limited}
+
+
 def budgets(case: Case, routes: tuple[Route, ...]) -> tuple[Budget, ...]:
     """The fingerprint first (L6), then what is enforced, route by route, then what only counts."""
     policy = case.views.directory.policy(loop_policy)
-    found = dict[str, Budget]()
-    if case.facts.catchall and case.mail.fingerprint and case.mail.release is None and case.only is None:
+    found: dict[str, Budget] = {}
+    if case.facts.catchall and case.mail.fingerprint and case.mail.release is None and case.ask.only is None:
         key = f"fingerprint {case.mail.fingerprint}"
         found[key] = Budget(key=key, scope=Scope.FINGERPRINT, limit=1, window=policy.minutes * 60)
     if case.facts.sender and not _allowed(case.facts.sender, policy):
         for route in routes:
-            for budget in _of_route(route, case.facts.sender, policy.under(_limits(route, case.views))):
-                found[budget.key] = _added(found.get(budget.key), budget)
-    return tuple(sorted(found.values(), key=lambda budget: budget.shadow))
+            for budget in _of_route(route, case.facts.sender, _under(route, policy, case.views.directory)):
+                former = found.get(budget.key)
+                found[budget.key] = _added(former, budget) if former else budget
+    return tuple(sorted(found.values(), key=attrgetter("shadow")))
 
 
 def _allowed(sender: str, policy: LoopPolicy) -> bool:
@@ -61,36 +66,34 @@ def _allowed(sender: str, policy: LoopPolicy) -> bool:
     return sender in policy.allowed or sender.rpartition("@")[2] in policy.allowed
 
 
-def _limits(route: Route, views: Views) -> Limits:
-    alias = views.directory.row(f"alias/{route.alias}") if route.alias else None
-    return alias.limits if isinstance(alias, Alias) and (route.new or alias.thread == route.thread) else _NO_LIMITS
+def _under(route: Route, policy: LoopPolicy, directory: Directory) -> LoopPolicy:
+    """Under the limits of the alias that the record is opened through, or that is bound to the thread."""
+    bound_to, own = directory.policy(limited_aliases).get(route.alias, ("", policy))
+    return own if route.new or bound_to == route.thread else policy
 
 
 def _of_route(route: Route, sender: str, policy: LoopPolicy) -> list[Budget]:
     if not route.new:
-        return [_budget(Scope.THREAD, f"{route.thread} {sender}", policy)]
+        return [_budget(policy, Scope.THREAD, route.thread, sender)]
     if not route.alias:
-        return [_budget(Scope.TYPE, f"{route.record_type} {sender}", policy)]
+        return [_budget(policy, Scope.TYPE, route.record_type, sender)]
     match policy.scope:
         case Scope.ALIAS:
-            return [_budget(Scope.ALIAS, route.alias, policy)]
+            return [_budget(policy, Scope.ALIAS, route.alias)]
         case Scope.TYPE:
-            enforced = _budget(Scope.TYPE, f"{route.record_type} {sender}", policy)
+            enforced = _budget(policy, Scope.TYPE, route.record_type, sender)
         case _:
-            enforced = _budget(Scope.AUTHOR, f"{route.alias} {sender}", policy)
-    return [enforced, _budget(Scope.ALIAS, route.alias, policy, shadow=True)] if policy.shadow else [enforced]
+            enforced = _budget(policy, Scope.AUTHOR, route.alias, sender)
+    return [enforced, _budget(policy, Scope.ALIAS, route.alias, shadow=True)] if policy.shadow else [enforced]
 
 
-def _budget(scope: Scope, counted: str, policy: LoopPolicy, *, shadow: bool = False) -> Budget:
-    return Budget(
-        key=f"{scope.value} {counted}", scope=scope, limit=policy.threshold, window=policy.minutes * 60, shadow=shadow
-    )
+def _budget(policy: LoopPolicy, scope: Scope, *counted: str, shadow: bool = False) -> Budget:
+    key = " ".join((scope, *counted))
+    return Budget(key=key, scope=scope, limit=policy.threshold, window=policy.minutes * 60, shadow=shadow)
 
 
-def _added(former: Budget | None, new: Budget) -> Budget:
+def _added(former: Budget, new: Budget) -> Budget:
     """Two routes of one mail under one count take two; the narrower limit holds."""
-    if former is None:
-        return new
     return Budget(
         key=new.key,
         scope=new.scope,

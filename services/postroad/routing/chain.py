@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import msgspec
 
-from postroad.routing.case import Case, Question, SeekFollowers, SeekOrigin, SeekThread, descent
-from postroad.routing.state import MessageState, better, found_at
-from postroad.stage import Decision
+from postroad.routing.case import Case, Question, SeekFollowers, SeekOrigin, SeekThread
+from postroad.routing.state import MessageState, best, found_at
+from postroad.stage import Decision, descent
 from postroad_schemas import event_id
 from postroad_schemas.message import FollowerSought, Origin, OriginSought, ThreadSought
 
@@ -42,9 +42,9 @@ def onward(event: ThreadSought | OriginSought, state: MessageState) -> ThreadSou
     if isinstance(event, ThreadSought):
         found = found_at(event.sought, state.settled)
         if found is not None and found.token:
-            return passed_on(replace(event, handle=better(event.handle, found)))
+            return passed_on(replace(event, handle=best((event.handle, found))))
         thread = event.handle.links[0].thread if event.handle else ""
-        return passed_on(replace(event, best=better(event.best, found, thread)))
+        return passed_on(replace(event, best=best((event.best, found), thread)))
     if state.settled is None:
         return passed_on(event)
     link = next(iter(state.settled.links), None)
@@ -76,7 +76,6 @@ def _thread_sought(case: Case, seek: SeekThread) -> ThreadSought:
         accepted_at=mail.occurred_at,
         sought=seek.keys[0],
         remaining=seek.keys[1:],
-        best=seek.best,
     )
 
 

@@ -12,10 +12,10 @@ import msgspec
 from postroad.mail.message_id import read_own
 from postroad.routing import chain
 from postroad.routing import facts as reading
-from postroad.routing.case import Case, Ruling, case_of
+from postroad.routing.case import Case, Ruling
 from postroad.routing.outcome import emissions
 from postroad.routing.rules import decided
-from postroad.routing.state import EMPTY, Ask, MessageState, remembered, settled_by
+from postroad.routing.state import EMPTY, Ask, Emitted, MessageState, remembered, settled_by
 from postroad.stage import Decision, Emission, Stage
 from postroad.views import Views
 from postroad_schemas import Ticked, Tombstone
@@ -57,8 +57,8 @@ def _received(mail: MailReceived, state: MessageState, views: Views) -> Decision
         aliases=tuple(seen),
         until=remembered(state.until, mail.occurred_at, views),
     )
-    decision = _continued(case_of(mail, ask, facts, views, why), ask, state)
-    return Decision(decision.state, (*_freed(mail), *decision.emit))
+    state, emitted = _continued(Case(mail, facts, views, ask, why), state)
+    return Decision(state, (*_freed(mail), *emitted))
 
 
 def _first_sight(
@@ -94,7 +94,8 @@ def _resumed(
     learned = _learned(event, ask)
     if ask.mail is None or learned is ask:
         return Decision(state, ask.emitted)
-    return _continued(case_of(ask.mail, learned, reading.read(ask.mail, views), views), learned, state)
+    case = Case(ask.mail, reading.read(ask.mail, views), views, learned)
+    return Decision(*_continued(case, state))
 
 
 def _learned(event: ThreadSought | OriginSought | FollowerAnswered, ask: Ask) -> Ask:
@@ -109,16 +110,16 @@ def _learned(event: ThreadSought | OriginSought | FollowerAnswered, ask: Ask) ->
             return ask
 
 
-def _continued(case: Case, ask: Ask, state: MessageState) -> Decision[MessageState]:
+def _continued(case: Case, state: MessageState) -> tuple[MessageState, tuple[Emitted, ...]]:
     """The rules' answer, kept with the ask: a ruling ends it, a question goes on its way."""
     answer = decided(case)
     if isinstance(answer, Ruling):
         emitted = emissions(case, answer)
-        ask = Ask(mail_id=ask.mail_id, mail=None, emitted=emitted)
+        ask = Ask(mail_id=case.ask.mail_id, mail=None, emitted=emitted)
     else:
         emitted = (chain.question(case, answer),)
-        ask = replace(ask, emitted=emitted)
-    return Decision(state.with_ask(ask), emitted)
+        ask = replace(case.ask, emitted=emitted)
+    return state.with_ask(ask), emitted
 
 
 def _settled(event: MessageSettled, state: MessageState, views: Views) -> Decision[MessageState]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from postroad.mail.address import normalise as normalised
-from postroad.mail.message_id import is_handle
+from postroad.mail.message_id import OwnId, is_handle, read_own
 from postroad.views import Views
 from postroad.views.directory import Kind, Ours
 from postroad_schemas.directory import Alias
@@ -31,6 +31,8 @@ class Facts(msgspec.Struct, frozen=True):
     bounce: bool  # P1
     bounce_tokens: tuple[str, ...]
     handles: tuple[str, ...]  # R3
+    references: tuple[str, ...]  # R3: also In-Reply-To (M4), as the last; each once, never the mail's own id
+    own: dict[str, OwnId]  # those that bear our signature, with what they say
     automatic: Automatic | None  # L7, the envelope's sign included
 
     @property
@@ -40,26 +42,30 @@ class Facts(msgspec.Struct, frozen=True):
 
 def read(mail: MailReceived, views: Views) -> Facts:
     directory = views.directory
-    envelope = {normalise(address) for address in mail.envelope.rcpt_to or ()}
+    envelope = set(map(normalise, mail.envelope.rcpt_to or ()))
     cc = _addresses(mail.cc)
-    to_like = _addresses(mail.to) | _addresses(mail.delivered_to) | (envelope - cc)
-    everybody = to_like | envelope | cc | _addresses(mail.resent_to) | _addresses(mail.resent_cc)
+    to_like = _addresses(mail.to, mail.delivered_to) | (envelope - cc)
+    everybody = to_like.union(envelope, cc, _addresses(mail.resent_to, mail.resent_cc))
     to_like.discard("")
     ours: dict[str, Ours] = {}
     catchalls = bounces = 0  # among the To-like
     aliases: dict[str, Alias] = {}
-    to_aliases, bounce_tokens, handles = set[str](), list[str](), set[str]()
+    to_aliases: set[str] = set()
+    bounce_tokens: list[str] = []
+    handles: set[str] = set()
     for address in sorted(everybody):
         found = directory.ours(address)
         if found is None or (found.former and directory.refused_now(found.former, mail.occurred_at)):
             continue
         ours[address] = found
-        named = {name_of(alias): alias for alias in found.aliases}
-        aliases.update(named)
+        for alias in found.aliases:
+            name = name_of(alias)
+            aliases[name] = alias
+            if address in to_like:
+                to_aliases.add(name)
         if address in to_like:
             catchalls += found.kind is Kind.CATCHALL
             bounces += found.kind is Kind.BOUNCE
-            to_aliases.update(named)
         if not found.token:
             continue
         if found.kind is Kind.BOUNCE and address in to_like:
@@ -70,6 +76,7 @@ def read(mail: MailReceived, views: Views) -> Facts:
     reverse_path = None if reverse_path is None else normalise(reverse_path)
     sender = normalise(mail.author.address) if mail.author else ""
     own_sender = bool(sender) and directory.own(sender)
+    references = _references(mail)
     return Facts(
         sender=sender,
         own_sender=own_sender,
@@ -83,6 +90,8 @@ def read(mail: MailReceived, views: Views) -> Facts:
         bounce=bounces > 0,
         bounce_tokens=tuple(bounce_tokens),
         handles=tuple(sorted(handles)),
+        references=references,
+        own={message_id: own for message_id in references if (own := read_own(views.keys, message_id)) is not None},
         automatic=_automatic(mail, reverse_path),
     )
 
@@ -101,11 +110,19 @@ def type_of(thread: str) -> str:
     return thread.partition("/")[0]
 
 
+def _references(mail: MailReceived) -> tuple[str, ...]:
+    """An id that is named twice stands at its last place."""
+    if not mail.references and not mail.in_reply_to:
+        return ()
+    newest_first = dict.fromkeys(reversed((*mail.references, *mail.in_reply_to)))
+    return tuple(message_id for message_id in reversed(newest_first) if message_id != mail.message_id)
+
+
 def _automatic(mail: MailReceived, reverse_path: str | None) -> Automatic | None:
     if mail.automatic is not None and mail.automatic.degree is Degree.ANSWER:
         return mail.automatic
     return NULL_REVERSE_PATH if reverse_path == "" else mail.automatic
 
 
-def _addresses(mailboxes: tuple[Mailbox, ...]) -> set[str]:
-    return {normalise(mailbox.address) for mailbox in mailboxes}
+def _addresses(*fields: tuple[Mailbox, ...]) -> set[str]:
+    return {normalise(mailbox.address) for mailboxes in fields for mailbox in mailboxes}

@@ -1,7 +1,9 @@
 """L8: whether the sender of a mail that is not taken may be told, and where."""
 
 from postroad.routing.case import Case
+from postroad.routing.routes import domain_of
 from postroad.views import Views
+from postroad.views.directory import Kind
 from postroad_schemas.mail import MailReceived, Notice
 from postroad_schemas.values import Verdict
 
@@ -35,8 +37,8 @@ def _why_not(case: Case, mail: MailReceived, addressee: str) -> str:
 
 
 def _operator(address: str, views: Views) -> bool:
-    local, _, domain = address.rpartition("@")
-    return local in ("postmaster", "abuse") and views.directory.row(f"domain/{domain}") is not None
+    found = views.directory.ours(address)
+    return found is not None and found.kind is Kind.OPERATOR
 
 
 def _forged(verdict: Verdict) -> bool:
@@ -45,8 +47,5 @@ def _forged(verdict: Verdict) -> bool:
 
 
 def _in_whose_name(case: Case) -> str:
-    for found in case.facts.ours.values():
-        if found.domain and case.views.directory.row(f"domain/{found.domain}"):
-            return found.domain
     default = case.views.directory.domain()
-    return default.name if default else ""
+    return domain_of(case) or (default.name if default else "")

@@ -1,12 +1,13 @@
 """From a ruling to events: exactly one MailRouted or MessageSettled for each acceptance (R16)."""
 
 from postroad.routing.budgets import budgets, loop_policy
-from postroad.routing.case import Case, Ruling, descent
+from postroad.routing.case import Case, Ruling
 from postroad.routing.facts import normalise
 from postroad.routing.notice import notice
 from postroad.routing.report import is_report
 from postroad.routing.routes import shown
 from postroad.routing.state import Emitted
+from postroad.stage import descent
 from postroad_schemas.address import AddressHeardFrom
 from postroad_schemas.directory import AliasState, RowProposed
 from postroad_schemas.mail import Budget, HeldMail, MailRefused, MailRouted
@@ -55,6 +56,7 @@ def _post(case: Case, ruling: Ruling) -> Post:
     """The mail's words, under From as the mail had it (R15). Each route adds its thread's part."""
     mail = case.mail
     first = ruling.routes[0] if ruling.routes else None
+    named = [normalise(mailbox.address) for mailbox in (*mail.to, *mail.cc)]
     author = first.author if first else shown(case)[0]
     answers = first.answers if first else ""
     return Post(
@@ -63,8 +65,8 @@ def _post(case: Case, ruling: Ruling) -> Post:
         subject=mail.subject,
         contents=mail.contents,
         posted_at=mail.date or mail.occurred_at,
-        in_reply_to=answers or next(iter(reversed(mail.in_reply_to)), ""),
-        mailed_to=tuple(dict.fromkeys(normalise(mailbox.address) for mailbox in (*mail.to, *mail.cc))),
+        in_reply_to=answers or next(reversed(mail.in_reply_to), ""),
+        mailed_to=tuple(dict.fromkeys(named)),
         automatic=case.facts.automatic,
     )
 
@@ -128,13 +130,9 @@ def _signs_of_life(case: Case, ruling: Ruling) -> tuple[Emitted, ...]:
     )
 
 
-def _flags(case: Case, ruling: Ruling) -> tuple[Emitted, ...]:
-    mail = case.mail
-    return tuple(
-        RowProposed(
-            **descent(mail, "flag", ordinal),
-            row=AliasState(alias=alias, invalid=bool(reason), reason=reason),
-            by="routing",
-        )
-        for ordinal, (alias, reason) in enumerate(ruling.flags)
-    )
+def _flags(case: Case, ruling: Ruling) -> list[Emitted]:
+    proposed: list[Emitted] = []
+    for ordinal, (alias, reason) in enumerate(ruling.flags):
+        row = AliasState(alias=alias, invalid=bool(reason), reason=reason)
+        proposed.append(RowProposed(**descent(case.mail, "flag", str(ordinal)), row=row, by="routing"))
+    return proposed

@@ -2,14 +2,12 @@
 
 from datetime import UTC, datetime
 
-from postroad.mail.message_id import Flag, read_own
+from postroad.mail.message_id import Flag
 from postroad.routing.case import Case, Ruling, SeekFollowers, SeekThread
-from postroad.routing.facts import name_of, record_type_of, type_of
+from postroad.routing.facts import Facts, name_of, record_type_of, type_of
 from postroad.routing.routes import Candidate, ruled, through_alias
-from postroad.routing.state import better
-from postroad.views import Views
+from postroad.routing.state import best, lands_on
 from postroad_schemas.directory import Alias
-from postroad_schemas.mail import MailReceived
 from postroad_schemas.message import Found, Outcome
 from postroad_schemas.values import PostKind, ThreadLink
 
@@ -18,65 +16,52 @@ MAX_FOREIGN = 32  # R3: looked up, the last ones
 
 def answer_to_notice(case: Case) -> Ruling | None:
     """R2: our notices' mark comes back."""
-    for message_id in _named(case.mail):
-        own = read_own(case.views.keys, message_id)
-        if own is not None and Flag.NOTICE in own.flags:
+    for message_id, own in case.facts.own.items():
+        if Flag.NOTICE in own.flags:
             return Ruling("R2", f"answers our notice {message_id}", Outcome.ANSWER_TO_NOTICE)
     return None
 
 
 def reply(case: Case) -> Ruling | SeekThread | SeekFollowers | None:
     """R3, with R4 (closed threads), R5 (forwards), R6 (policy) and R7 (notes, acknowledgements)."""
-    keys, own = sought(case.mail, case.facts.handles, case.views)
-    if keys and not case.asked_threads:
-        return SeekThread(keys, own)
-    found = case.handle or case.found or own
+    if not case.facts.references and not case.facts.handles:
+        return None
+    own = _said_by_themselves(case.facts)
+    if not case.ask.asked_threads and (keys := _sought(case.facts, best(own))):
+        return SeekThread(keys)
+    references = (case.ask.found, *own)  # what a key knows before what an id says itself
+    found = case.ask.handle or best(references)
     if found is None:
         return None
     link = next((link for link in found.links if link.alias in case.facts.aliases), found.links[0])
     record_type = link.record_type or type_of(link.thread)
-    return (
-        _forwarded(case, found, record_type)
-        or (_reopened(case, link, record_type) if link.thread in case.views.closed else None)
-        or (_answered(case, link, record_type) if link.thread not in case.views.closed else None)
-    )
+    if forwarded := _forwarded(case, found, record_type):
+        return forwarded
+    if link.thread in case.views.closed:
+        return _reopened(case, link, record_type)
+    answered = best(found for found in references if found and lands_on(found, link.thread))
+    return _answered(case, link, record_type, answered)
 
 
-def sought(mail: MailReceived, handles: tuple[str, ...], views: Views) -> tuple[tuple[str, ...], Found | None]:
-    """What must be looked up, handles first, and the best of what our own ids say by themselves."""
-    keys = [message_id for message_id in _named(mail) if read_own(views.keys, message_id) is None]
-    best = _own(mail, views)
-    if best is not None:  # R7: the thread's first message and a note's author are known at its key
-        keys.append(best.message_id)
-    return (*handles, *keys[-MAX_FOREIGN:]), best
+def _said_by_themselves(facts: Facts) -> list[Found]:
+    """What ids of ours carry, those that name a thread. R4: not those whose answers open a new record."""
+    return [
+        Found(
+            message_id=message_id,
+            settled_at=datetime.fromtimestamp(min(own.seconds, 1 << 36), UTC),
+            links=(ThreadLink(thread=own.thread, record_type=type_of(own.thread)),),
+            note=Flag.NOTE in own.flags,
+            automatic=Flag.ACKNOWLEDGEMENT in own.flags,
+        )
+        for message_id, own in facts.own.items()
+        if own.thread and Flag.OPENS_NEW not in own.flags
+    ]
 
 
-def _own(mail: MailReceived, views: Views, thread: str = "") -> Found | None:
-    """The best of our own ids by what they say themselves; on this thread, if one is given."""
-    best = None
-    for message_id in _named(mail):
-        own = read_own(views.keys, message_id)
-        if own and own.thread and Flag.OPENS_NEW not in own.flags and thread in ("", own.thread):
-            best = better(best, _said_by_itself(message_id, own.thread, own.flags, own.seconds))
-    return best
-
-
-def _named(mail: MailReceived) -> tuple[str, ...]:
-    """References, In-Reply-To as the last (M4); each once, at its last place; never the mail's own id."""
-    if not mail.references and not mail.in_reply_to:
-        return ()
-    newest_first = dict.fromkeys(reversed((*mail.references, *mail.in_reply_to)))
-    return tuple(found for found in reversed(newest_first) if found != mail.message_id)
-
-
-def _said_by_itself(message_id: str, thread: str, flags: Flag, seconds: int) -> Found:
-    return Found(
-        message_id=message_id,
-        settled_at=datetime.fromtimestamp(min(seconds, 1 << 36), UTC),
-        links=(ThreadLink(thread=thread, record_type=type_of(thread)),),
-        note=Flag.NOTE in flags,
-        automatic=Flag.ACKNOWLEDGEMENT in flags,
-    )
+def _sought(facts: Facts, own: Found | None) -> tuple[str, ...]:
+    """Handles, foreign ids, and the best of ours: its key knows the thread's first message and a note's author (R7)."""
+    foreign = [message_id for message_id in facts.references if message_id not in facts.own]
+    return (*facts.handles, *foreign[-MAX_FOREIGN:], *((own.message_id,) if own else ()))
 
 
 def _forwarded(case: Case, found: Found, record_type: str) -> Ruling | SeekFollowers | None:
@@ -117,14 +102,12 @@ def _mailbox_opens(case: Case, record_type: str) -> bool:
     return record_type in types
 
 
-def _answered(case: Case, link: ThreadLink, record_type: str) -> Ruling | SeekFollowers:
+def _answered(case: Case, link: ThreadLink, record_type: str, answered: Found | None) -> Ruling | SeekFollowers:
     """A handle says which thread; what is answered there, and so whether it is a note, only a reference says."""
-    found = better(case.found, _own(case.mail, case.views, link.thread), link.thread)
-    if found is not None and all(known.thread != link.thread for known in found.links):
-        found = None
-    note = found is not None and found.note and not found.automatic
+    note = answered is not None and answered.note and not answered.automatic
     same_type = [alias for alias in case.facts.aliases.values() if record_type_of(alias) == record_type]
     addressed = sorted(same_type, key=lambda a: (name_of(a) not in case.facts.to_aliases, name_of(a)))
+    answers = answered.message_id if answered else next(reversed(case.facts.references), "")
     candidate = Candidate(
         rule="R3",
         record_type=record_type,
@@ -132,10 +115,10 @@ def _answered(case: Case, link: ThreadLink, record_type: str) -> Ruling | SeekFo
         thread=link.thread,
         alias_name=link.alias,
         parent=link.first_message,
-        answers=found.message_id if found else next(iter(reversed(_named(case.mail))), ""),
+        answers=answers,
         kind=PostKind.NOTE if note else PostKind.COMMENT,
-        note_author=found.author if found and note else "",
-        note_contact=found.author_contact if found and note else "",
+        note_author=answered.author if answered and note else "",
+        note_contact=answered.author_contact if answered and note else "",
     )
-    how = "came to the thread's own reply address" if case.handle or not found else f"answers {found.message_id}"
+    how = "came to the thread's own reply address" if case.ask.handle else f"answers {answers}"
     return ruled(case, "R3", [candidate], f"{how}, on {link.thread}" + (", a note" if note else ""))

@@ -7,7 +7,8 @@ from postroad.mail.address import normalise
 from postroad.mail.message_id import read_own
 from postroad.mail.return_path import notification_of
 from postroad.mail.status import Verdict, judge, parse_status
-from postroad.routing.case import Case, Ruling, SeekOrigin, descent
+from postroad.routing.case import Case, Ruling, SeekOrigin
+from postroad.stage import descent
 from postroad_schemas import notification_id
 from postroad_schemas.mail import Report, ReportedRecipient, ReportKind
 from postroad_schemas.message import Origin, Outcome
@@ -62,9 +63,9 @@ def report(case: Case) -> Ruling | SeekOrigin | None:
         return _recorded("P7", _UNATTRIBUTED)
     message_id, signed = original(case)
     nameless = any(not block.recipient for block in blocks)
-    if nameless and not token and message_id and not case.asked_origin:
+    if nameless and not token and message_id and not case.ask.asked_origin:
         return SeekOrigin(message_id)
-    return _booked(case, blocks, Subject(token, message_id, signed, case.origin or Origin()))
+    return _booked(case, blocks, Subject(token, message_id, signed, case.ask.origin or Origin()))
 
 
 def _recorded(rule: str, why: str) -> Ruling:
@@ -164,7 +165,7 @@ def _event(
     proven = subject.signed or key == subject.token
     if said.kind is ReportKind.FEEDBACK:
         return FeedbackReported(
-            **descent(mail, "report", ordinal),
+            **descent(mail, "report", str(ordinal)),
             notification_id=key,
             recipient=recipient,
             feedback_type=said.feedback_type,
@@ -176,7 +177,7 @@ def _event(
     status = parse_status(block.said.status) or parse_status(block.said.diagnostic)
     failed = block.action is Action.FAILED
     return DeliveryReported(
-        **descent(mail, "report", ordinal),
+        **descent(mail, "report", str(ordinal)),
         notification_id=key,
         recipient=recipient,
         original_recipient=block.original,

@@ -35,9 +35,11 @@ def through_alias(case: Case, alias: Alias, rule: str) -> Candidate:
 
 def ruled(case: Case, rule: str, candidates: list[Candidate], why: str) -> Ruling | SeekFollowers:
     """The candidates after R12, R15 and L7, as one ruling; or first the question which threads the author follows."""
-    if case.answers is None and (threads := _threads_to_ask(case, candidates)):
+    if case.ask.answers is None and (threads := _threads_to_ask(case, candidates)):
         return SeekFollowers(threads)
-    routes, refusals, flags = list[Route](), list[Refusal](), list[tuple[str, str]]()
+    routes: list[Route] = []
+    refusals: list[Refusal] = []
+    flags: list[tuple[str, str]] = []
     for candidate in candidates:
         admission = _admission(case, candidate)
         alias = candidate.alias
@@ -70,7 +72,7 @@ def _threads_to_ask(case: Case, candidates: list[Candidate]) -> tuple[str, ...]:
     author = case.facts.author
     if not author:
         return ()
-    threads = dict[str, None]()
+    threads: dict[str, None] = {}
     for candidate in candidates:
         if candidate.alias is not None and candidate.alias.policy in ASKS_FOLLOWERS:
             threads.update(dict.fromkeys(_threads_of(candidate)))
@@ -81,7 +83,7 @@ def _threads_to_ask(case: Case, candidates: list[Candidate]) -> tuple[str, ...]:
 
 def _threads_of(candidate: Candidate) -> tuple[str, ...]:
     owner = candidate.alias.owner_thread if candidate.alias else ""
-    return tuple(thread for thread in (candidate.thread, owner) if thread)
+    return tuple(filter(None, (candidate.thread, owner)))
 
 
 def _admission(case: Case, candidate: Candidate) -> Admission:
@@ -90,7 +92,7 @@ def _admission(case: Case, candidate: Candidate) -> Admission:
     threads = _threads_of(candidate)
     if threads and candidate.alias.policy in ASKS_FOLLOWERS and not case.facts.author:
         return Admission.REFUSED  # nobody was asked: without author there is no follower
-    applicant = Applicant(case.facts.author, threads, case.answers or {})
+    applicant = Applicant(case.facts.author, threads, case.ask.answers or ())
     return POLICIES[candidate.alias.policy](applicant, case.views)
 
 
@@ -128,7 +130,7 @@ def _route(case: Case, candidate: Candidate) -> Route:
         record_type=record_type,
         kind=candidate.kind,
         defaults=alias.defaults if alias and new else {},
-        domain=(alias.domain if alias else "") or _domain(case, name),
+        domain=(alias.domain if alias else "") or domain_of(case, name),
         owner_thread=alias.owner_thread if alias else "",
         parent=candidate.parent,
         answers=candidate.answers,
@@ -138,10 +140,10 @@ def _route(case: Case, candidate: Candidate) -> Route:
     )
 
 
-def _domain(case: Case, alias_name: str) -> str:
-    """The company of a record: of the alias's domain, else of the address of ours that was written to."""
+def domain_of(case: Case, alias_name: str = "") -> str:
+    """Whose company it is: of the alias's domain, else of the address of ours that was written to."""
     named = (alias_name.rpartition("@")[2], *(found.domain for found in case.facts.ours.values()))
-    return next((name for name in named if name and case.views.directory.row(f"domain/{name}")), "")
+    return next(filter(case.views.directory.has_domain, named), "")
 
 
 def shown(case: Case, thread: str = "") -> tuple[Author, bool]:
@@ -149,8 +151,7 @@ def shown(case: Case, thread: str = "") -> tuple[Author, bool]:
     name = case.mail.author.name if case.mail.author else ""
     if not case.facts.author:
         return Author(address="", name=name), False
-    answer = (case.answers or {}).get(thread)
-    following = (answer.contact,) if answer and answer.contact else ()
+    following = [answer.contact for answer in case.ask.answers or () if answer.thread == thread and answer.contact]
     contact = case.views.contacts.shown_as(case.facts.author, following)
     if contact is None:
         return Author(address=case.facts.author, name=name), False

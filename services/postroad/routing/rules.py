@@ -18,9 +18,9 @@ def duplicate(case: Case) -> Ruling | None:
 
 def copy_to_new_aliases(case: Case) -> Ruling | SeekFollowers | None:
     """R1: a copy that names aliases which no earlier copy named: those alone, by R9."""
-    if case.only is None:
+    if case.ask.only is None:
         return None
-    aliases = [alias for name, alias in case.facts.aliases.items() if name in case.only]
+    aliases = [alias for name, alias in case.facts.aliases.items() if name in case.ask.only]
     if not aliases:
         return Ruling("R1", "the aliases that only this copy named are gone", Outcome.DUPLICATE)
     candidates = [through_alias(case, alias, "R9") for alias in aliases]

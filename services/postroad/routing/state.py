@@ -1,5 +1,6 @@
 """What routing keeps at one Message-ID or reply handle: who took it, what became of it, who still asks."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -88,10 +89,13 @@ class MessageState(msgspec.Struct, frozen=True, array_like=True):
     until: datetime | None = None  # forgotten then
 
     def ask(self, mail_id: str) -> Ask | None:
-        return next((ask for ask in self.asks if ask.mail_id == mail_id), None)
+        for ask in self.asks:
+            if ask.mail_id == mail_id:
+                return ask
+        return None
 
     def with_ask(self, ask: Ask) -> "MessageState":
-        others = tuple(other for other in self.asks if other.mail_id != ask.mail_id)
+        others = [other for other in self.asks if other.mail_id != ask.mail_id]
         return msgspec.structs.replace(self, asks=(*others, ask))
 
 
@@ -117,16 +121,7 @@ def found_at(sought: str, settled: Settled | None) -> Found | None:
         message_id=sought,
         token=is_handle(sought),
         settled_at=settled.at,
-        links=tuple(
-            ThreadLink(
-                thread=link.thread,
-                alias=link.alias,
-                record_type=link.record_type,
-                first_message=link.first_message,
-                new=link.new,
-            )
-            for link in settled.links
-        ),
+        links=tuple(ThreadLink(**msgspec.structs.asdict(link)) for link in settled.links),
         note=settled.note,
         automatic=settled.automatic,
         author=settled.author,
@@ -134,30 +129,22 @@ def found_at(sought: str, settled: Settled | None) -> Found | None:
     )
 
 
-def better(one: Found | None, other: Found | None, thread: str = "") -> Found | None:
-    """R3: the message settled last; one on this thread beats all others. A key's answer beats the bare id."""
-    if one is None or other is None:
-        return one or other
+def lands_on(found: Found, thread: str) -> bool:
+    return any(link.thread == thread for link in found.links)
 
-    def weight(found: Found) -> tuple[bool, datetime, str, bool]:
-        on_thread = any(link.thread == thread for link in found.links)
-        return on_thread, found.settled_at, found.message_id, bool(found.author or found.links[0].first_message)
 
-    return max(one, other, key=weight)
+def best(known: Iterable[Found | None], thread: str = "") -> Found | None:
+    """R3: the message settled last; one on this thread beats all others. Of equals the first."""
+
+    def weight(found: Found) -> tuple[bool, datetime, str]:
+        return lands_on(found, thread), found.settled_at, found.message_id
+
+    return max(filter(None, known), key=weight, default=None)
 
 
 def settled_by(event: MessageSettled, former: Settled | None) -> Settled:
     """What is known once this came. A copy that was taken too adds its threads; a repeat changes nothing."""
-    links = tuple(
-        Link(
-            thread=link.thread,
-            alias=link.alias,
-            record_type=link.record_type,
-            first_message=link.first_message,
-            new=link.new,
-        )
-        for link in event.links
-    )
+    links = tuple(Link(**msgspec.structs.asdict(link)) for link in event.links)
     if former is not None:
         if former.links and not links:  # a refused or held copy takes away nothing
             return former
