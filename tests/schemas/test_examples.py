@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from postroad.catalogue.documents import tag_of
 from postroad.catalogue.samples import sample
 from postroad.cli.schemas import add_examples
-from postroad_schemas import TOPICS, Unreadable, encode, read
+from postroad_schemas import TOPICS, Unreadable, encode, read, tag_of
 
 FOLDER = Path(__file__).parents[2] / "schemas/examples"
 FILES = sorted(FOLDER.rglob("*.json"))

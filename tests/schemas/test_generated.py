@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from postroad.catalogue.documents import tag_of
 from postroad.cli.schemas import generated
-from postroad_schemas import TOPICS
+from postroad_schemas import TOPICS, tag_of
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 NAME = re.compile(r"[a-zA-Z0-9.\-_]+")  # of components, AsyncAPI 3.0.0

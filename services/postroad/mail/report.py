@@ -116,8 +116,8 @@ def _returned(root: Entity) -> Headers | None:
             if headers:
                 return headers
     for part in root.leaves(into_messages=False):
-        if part.type.startswith("text/") and (headers := _pasted(part.text[:_READ])):
-            return headers
+        if part.type.startswith("text/") and (pasted := _pasted(part.text[:_READ])):
+            return pasted
     return None
 
 
