@@ -172,6 +172,7 @@ class NotificationFailed(Event, frozen=True, kw_only=True, tag="notification.fai
     stream: Stream = Stream.CHATTER
     author: str = ""  # the post's author: contact id, else address
     failure: FailureType = FailureType.UNKNOWN
+    expired: bool = False  # O8: tried until the retry time was over
     status: str = ""  # RFC 3463
     diagnostic: str = ""
 

@@ -146,6 +146,7 @@ class DeliveryReported(Event, frozen=True, kw_only=True, tag="delivery.reported"
     permanent: bool = False  # P6
     hard: bool = False  # P6: the address itself is dead
     failure: FailureType | None = None  # O9; None unless failed
+    expired: bool = False  # O8: tried until the retry time was over; `failure` is the last attempt's
     message_id: str = ""
     thread: str = ""
     mailing: str = ""

@@ -15,7 +15,7 @@ from postroad_schemas import read, record
 from postroad_schemas.address import AddressFailed
 from postroad_schemas.chatter import NotificationComplained, NotificationDelayed, NotificationFailed, NotificationSent
 from postroad_schemas.outbound import Action, Source
-from postroad_schemas.values import FailureType, Reply, Stream
+from postroad_schemas.values import FailureType, Stream
 from tests.bounces.reports import ADA, START, Fates, at, complained, dispatched, refused, reported, tick, words
 
 DELAY = dispatched("d0", Action.DELAYED, status="4.2.0", next_attempt_at=at(1))
@@ -136,8 +136,8 @@ def test_what_dispatch_says_is_told_on() -> None:
     [
         pytest.param(refused("d"), True, id="a refusal"),
         pytest.param(refused("d", failure=None), True, id="a failure without a type"),
-        pytest.param(refused("d", failure=FailureType.EXPIRED), True, id="expired, with their words"),
-        pytest.param(refused("d", failure=FailureType.EXPIRED, reply=Reply()), False, id="expired, nobody answered"),
+        pytest.param(refused("d", expired=True), True, id="expired, with their words"),
+        pytest.param(refused("d", failure=FailureType.CONNECTION, expired=True), False, id="expired, nobody answered"),
         pytest.param(refused("d", recipient=""), False, id="no address"),
         *(pytest.param(refused("d", failure=failure), False, id=f"ours: {failure}") for failure in sorted(OURS)),
     ],

@@ -98,8 +98,9 @@ async def test_gives_up_after_five_days_and_says_what_the_last_attempt_was() -> 
     await runner.pass_time(timedelta(days=5))
     *delayed, last = runner.reports
     assert {report.action for report in delayed} == {Action.DELAYED}
-    assert (last.action, last.failure, last.status) == (Action.FAILED, FailureType.EXPIRED, "4.2.2")
-    assert last.diagnostic == "expired; last attempt: refused: rcpt: 452 4.2.2 mailbox full"
+    assert (last.action, last.failure, last.status) == (Action.FAILED, FailureType.REFUSED, "4.2.2")
+    assert last.expired
+    assert last.diagnostic == "expired; last attempt: rcpt: 452 4.2.2 mailbox full"
     assert not last.permanent
     assert timedelta(days=4, hours=15) < last.occurred_at - AT <= timedelta(days=5)
     assert len(runner.attempts) == len(delayed) + 1

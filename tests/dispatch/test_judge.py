@@ -76,7 +76,7 @@ def test_jitter_is_the_ids_own() -> None:
 def test_expires_after_five_days(since: timedelta, action: Action) -> None:
     outcome = judge(says(451, at=AT + since), "id", 12, AT, POLICY)
     assert outcome.action is action
-    assert (outcome.failure is FailureType.EXPIRED) is (action is FAILED)
+    assert outcome.expired is (action is FAILED)
 
 
 @pytest.mark.parametrize(

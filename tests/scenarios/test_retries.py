@@ -43,7 +43,7 @@ def test_the_times_of_the_attempts(story: Story, thread: str) -> None:
     assert times[-1] - times[0] > timedelta(days=4, hours=12)
     assert [report["action"] for report in reports][-2:] == ["delayed", "failed"]
     (failed,) = story.events("notification.failed")
-    assert failed["failure"] == "expired"
+    assert (failed["failure"], failed["expired"]) == ("refused", True)
     assert "451 later" in failed["diagnostic"]
     assert failed["author"] == "anna"
 

@@ -28,7 +28,7 @@ _FATE: dict[Action, int] = {
     Action.FAILED: FAILED,
 }
 
-# B3: what the receiving side did not state. Expired is theirs if they ever replied.
+# B3: what the receiving side did not state.
 OURS = frozenset(
     {
         FailureType.CONNECTION,
@@ -90,9 +90,7 @@ def stated(report: Report) -> bool:
     """B3: whether this is a failure of which the receiving side spoke. A delay is none."""
     if isinstance(report, FeedbackReported):
         return True
-    if report.action is not Action.FAILED or report.failure in OURS:
-        return False
-    return report.failure is not FailureType.EXPIRED or report.source is not Source.SMTP or report.reply.code > 0
+    return report.action is Action.FAILED and report.failure not in OURS
 
 
 def update(report: Report, known: Known) -> Update | None:
@@ -117,6 +115,7 @@ def update(report: Report, known: Known) -> Update | None:
                 **home,
                 author=known.author,
                 failure=report.failure or FailureType.UNKNOWN,
+                expired=report.expired,
                 status=report.status,
                 diagnostic=report.diagnostic,
             )

@@ -46,6 +46,7 @@ class Outcome:
     failure: FailureType | None = None
     step: str = ""
     not_before: datetime | None = None
+    expired: bool = False  # failed as the last attempt did, because the retry time is over
 
 
 def judge(answer: Answer, submission_id: str, attempt: int, first_attempt_at: datetime, policy: RetryPolicy) -> Outcome:
@@ -62,7 +63,8 @@ def judge(answer: Answer, submission_id: str, attempt: int, first_attempt_at: da
             step = policy.steps[min(attempt, len(policy.steps)) - 1]
             not_before = answer.at + delay(step, submission_id, attempt)
             if not_before > first_attempt_at + policy.keep_trying:
-                return Outcome(Action.FAILED, status, FailureType.EXPIRED)
+                kind = FailureType.REFUSED if answer.reply.code else FailureType.CONNECTION
+                return Outcome(Action.FAILED, status, kind, expired=True)
             return Outcome(Action.DELAYED, status, None, step, not_before)
 
 
@@ -87,10 +89,7 @@ def status_of(answer: Answer) -> str:
 
 
 def last_words(answer: Answer, outcome: Outcome) -> str:
-    """The diagnostic of a report: where it ended and in which words; what the last attempt was, when expired."""
+    """The diagnostic of a report: where it ended and in which words."""
     code = f"{answer.reply.code} " if answer.reply.code else ""
     words = f"{answer.step}: {code}{answer.reply.text}".strip()
-    if outcome.failure is not FailureType.EXPIRED:
-        return words
-    kind = FailureType.REFUSED if answer.reply.code else FailureType.CONNECTION
-    return f"expired; last attempt: {kind}: {words}"
+    return f"expired; last attempt: {words}" if outcome.expired else words

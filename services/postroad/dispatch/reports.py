@@ -37,6 +37,7 @@ def reported(attempt: Attempt, answer: Answer, outcome: Outcome) -> DeliveryRepo
         permanent=failed and verdict.permanence == "permanent",
         hard=failed and verdict.hard,
         failure=outcome.failure,
+        expired=outcome.expired,
         server=plan.server.name,
         server_rule=plan.rule,
         from_before=shown(plan.from_before),
