@@ -1,6 +1,7 @@
 """The trial worker's stages on Faust, on a real Kafka: killed, rebalanced, its broker killed, audited."""
 
 import asyncio
+import contextlib
 import random
 from pathlib import Path
 
@@ -71,8 +72,11 @@ async def test_rebalances_between_two_workers_lose_nothing(broker: Cluster, tmp_
 
 async def test_three_nodes_lose_nothing_when_a_leader_dies(three_nodes: Cluster, tmp_path: Path) -> None:
     kafka = await begun(three_nodes.bootstrap, tmp_path, "faust", replication=3)
-    with programs(tmp_path, kafka) as started:
-        started.start().wait_for("recovered", times=len(CORES))
+    with contextlib.ExitStack() as stack:
+        started = stack.enter_context(programs(tmp_path, kafka, watch=15.0))
+        first = started.start()
+        first.wait_for("recovered", times=len(CORES))
+        stack.enter_context(first.supervised(started))
         events = past(60)
         await publish(kafka, events)
         leader = await leader_of(three_nodes.bootstrap, "address.observed")
@@ -83,6 +87,6 @@ async def test_three_nodes_lose_nothing_when_a_leader_dies(three_nodes: Cluster,
             await leader_of(three_nodes.bootstrap, "address.observed", other_than=leader)
         finally:
             three_nodes.start_node(leader)
-        audit = await audited(kafka, [*events, *more])
+        audit = await audited(kafka, [*events, *more], within=120.0)
 
     assert audit.clean, str(audit)

@@ -21,7 +21,7 @@ from faust.tables.recovery import Recovery
 from faust.tables.table import Table
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
-from faust.types.tuples import ConsumerMessage, Message
+from faust.types.tuples import TP, ConsumerMessage, Message
 
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Kafka
@@ -52,6 +52,10 @@ def app(tmp_path: Path) -> faust.App:
         pytest.param(driver.AIOKafkaConsumerThread.getmany, "26fc5fc9f3b667e1", id="thread's fetch"),
         pytest.param(driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a", id="fetcher's filter"),
         pytest.param(consumer.Consumer.ack, "5fcf41cf45153475", id="consumer's acknowledgement"),
+        pytest.param(consumer.Consumer.perform_seek, "0e8c130ff4b0afd8", id="seek to what is committed"),
+        pytest.param(consumer.Consumer.getmany, "4b168d84882a70d6", id="order of what is fetched"),
+        pytest.param(consumer.Consumer._new_offset, "1d2c7ea89a7ad4f1", id="offset to commit"),
+        pytest.param(consumer.Consumer._drain_messages, "44a2500309e83c63", id="gaps of what is fetched"),
         pytest.param(Message.ack, "4751b72c4ed84153", id="message's acknowledgement"),
         pytest.param(ConsumerMessage.on_final_ack, "45d670b6a8ac4bd0", id="last acknowledgement"),
         pytest.param(Stream.ack, "32d7171a89b0931d", id="stream's acknowledgement"),
@@ -274,3 +278,91 @@ async def test_the_watchdog_ends_what_stands_still(broker: Cluster, events: int,
     task.cancel()
 
     assert ended == ([os.EX_SOFTWARE] if ends else [])
+
+
+class Fetched:
+    """What stock `getmany` would give: one list of offsets a call, then nothing."""
+
+    def __init__(self, *fetches: list[int]) -> None:
+        self.fetches = list(fetches)
+
+    async def __call__(self, timeout: float) -> Any:
+        for offset in self.fetches.pop(0) if self.fetches else ():
+            yield AT, Message("mail.routed", 0, offset, 0.0, 0, None, None, None, None, None, tp=AT)
+
+
+AT = TP("mail.routed", 0)
+
+
+@pytest.mark.parametrize(
+    ("fetches", "taken", "sought"),
+    [
+        pytest.param([[5, 6], [7]], [5, 6, 7], [], id="in order"),
+        pytest.param([[8, 9], [5, 6]], [5, 6], [5], id="a fetch that a rebalance overtook is fetched again"),
+        pytest.param([[5, 8, 9], [6, 7]], [5, 6, 7], [6], id="what is skipped in the middle is fetched again"),
+        pytest.param([[5, 6], [5, 6, 7]], [5, 6, 7], [], id="what was taken is passed over"),
+    ],
+)
+async def test_records_are_taken_in_the_order_of_their_offsets(
+    app: faust.App, monkeypatch: pytest.MonkeyPatch, fetches: list[list[int]], taken: list[int], sought: list[int]
+) -> None:
+    guarded, seeks = app.consumer, []
+    stock = Fetched(*fetches)
+    monkeypatch.setattr(driver.Consumer, "getmany", lambda _, timeout: stock(timeout))
+    monkeypatch.setattr(guarded, "earliest_offsets", answering({AT: 0}))
+    monkeypatch.setattr(guarded, "_seek", recording(seeks))
+    guarded._expected = {AT: 5}
+    guarded._next = {AT: 5}
+
+    found = [message.offset for _ in fetches async for _, message in guarded.getmany(1.0)]
+
+    assert (found, seeks) == (taken, sought)
+
+
+async def test_what_retention_deleted_is_not_waited_for(app: faust.App, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded, seeks = app.consumer, []
+    stock = Fetched([8, 9], [8, 9])
+    monkeypatch.setattr(driver.Consumer, "getmany", lambda _, timeout: stock(timeout))
+    monkeypatch.setattr(guarded, "earliest_offsets", answering({AT: 8}))
+    monkeypatch.setattr(guarded, "_seek", recording(seeks))
+    guarded._expected, guarded._next, guarded._done = {AT: 5}, {AT: 5}, {AT: {8}}
+
+    found = [message.offset for _ in range(2) async for _, message in guarded.getmany(1.0)]
+
+    assert (found, seeks, guarded._new_offset(AT)) == ([8, 9], [8], 9)
+
+
+@pytest.mark.parametrize(
+    ("start", "done", "committed"),
+    [
+        pytest.param(5, {5, 6, 7}, 8, id="all of them"),
+        pytest.param(5, {6, 7}, None, id="the first is not finished"),
+        pytest.param(0, {1, 2}, None, id="nothing was committed yet and the first is not finished"),
+        pytest.param(5, {5, 7}, 6, id="up to the one that is missing"),
+        pytest.param(5, set(), None, id="nothing new"),
+        pytest.param(None, {5}, None, id="before the first seek"),
+    ],
+)
+def test_only_what_is_finished_without_a_gap_is_committed(
+    app: faust.App, start: int | None, done: set[int], committed: int | None
+) -> None:
+    guarded = app.consumer
+    guarded._next = {} if start is None else {AT: start}
+    guarded._done = {AT: done}
+
+    assert guarded._new_offset(AT) == committed
+    assert guarded._new_offset(AT) is None
+
+
+def answering(found: dict[TP, int]) -> Callable[..., Any]:
+    async def earliest(*_: TP) -> dict[TP, int]:
+        return found
+
+    return earliest
+
+
+def recording(seeks: list[int]) -> Callable[..., Any]:
+    async def seek(_: TP, offset: int) -> None:
+        seeks.append(offset)
+
+    return seek

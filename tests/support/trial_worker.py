@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,25 @@ class Program:
             with contextlib.suppress(json.JSONDecodeError):
                 found.append(json.loads(line))
         return found
+
+    @contextlib.contextmanager
+    def supervised(self, again: "Programs") -> Iterator[None]:
+        """As a cluster would: started again whenever it ends by itself."""
+        done = threading.Event()
+
+        def keep() -> None:
+            current: Program = self
+            while not done.wait(0.2):
+                if current.child.poll() is not None:
+                    current = again.start()
+
+        keeper = threading.Thread(target=keep)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
 
     def signal(self, number: signal.Signals) -> None:
         self.child.send_signal(number)

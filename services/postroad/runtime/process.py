@@ -53,11 +53,14 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """In seconds: between ticks; how long a broker is waited for at the start; how long it may be away later."""
+    """In seconds: between ticks; how long a broker is waited for at the start, and how long it may be away later;
+    how long a Faust stage may stand still.
+    """
 
     tick: float = TICK_SECONDS
     start: float = START_SECONDS
     patience: float = PATIENCE_SECONDS
+    watch: float = 60.0
 
 
 async def run(
@@ -146,7 +149,7 @@ def _stage_runner(stage: Stage[Any], kafka: Kafka, views: Views, times: Times) -
         case "faust":
             from postroad.runtime.faust.app import FaustRunner  # it replaces parts of Faust: only where it is used
 
-            return FaustRunner(stage, kafka, views, tick=times.tick, patience=times.patience)
+            return FaustRunner(stage, kafka, views, tick=times.tick, patience=times.patience, watch=times.watch)
         case other:
             raise Misconfigured(f"kafka.runner: {stage.name} = {other!r} is neither 'kafka' nor 'faust'")
 

@@ -6,17 +6,23 @@
 - The producer is idempotent: an outage longer than the request time-out lost an event otherwise.
 - Only what was finished is acknowledged. `take_events` acknowledges its batch also when the agent is cancelled in it,
   and streams acknowledge what they skip.
+- Records are taken in the order of their offsets and committed up to the first that is not finished. Stock takes a
+  jump for a gap that needs no work, commits past one unfinished event behind the committed offset, and past any number
+  where nothing was committed yet: a fetch that a rebalance overtook lost what it skipped.
 - Tables give the futures of their changelog records, so that they can be awaited.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import structlog
 from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.tables.table import Table
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+
+log = structlog.get_logger("postroad.faust")
 
 
 class GuardedConsumer(driver.Consumer):  # type: ignore[misc]
@@ -25,6 +31,41 @@ class GuardedConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._finished: set[tuple[str, int, int, int | None]] = set()
+        self._next: dict[TP, int] = {}  # the first that is not finished: up to there is committed
+        self._done: dict[TP, set[int]] = {}  # finished, from there on
+        self._expected: dict[TP, int] = {}  # the next to be taken
+
+    async def perform_seek(self) -> None:
+        """To what is committed, else to the beginning: from there on every record is taken, and in order."""
+        await super().perform_seek()
+        sources = {at for at in self.assignment() if self.app.topics.acks_enabled_for(at.topic)}
+        unknown = {at for at in sources if self._read_offset.get(at) is None}
+        first = dict(await self.earliest_offsets(*unknown)) if unknown else {}
+        start = {at: self._read_offset[at] if at not in unknown else first[at] for at in sources}
+        self._next, self._expected = dict(start), dict(start)
+        self._done = {at: set() for at in sources}
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Passes over what does not come next, and fetches again from there."""
+        astray: set[TP] = set()
+        async for at, message in super().getmany(timeout):
+            expected = self._expected.get(at)
+            if expected is None or message.offset == expected:
+                if expected is not None:
+                    self._expected[at] = expected + 1
+                yield at, message
+            elif message.offset > expected and at not in astray:
+                astray.add(at)
+                await self._find_again(at, expected)
+
+    async def _find_again(self, at: TP, expected: int) -> None:
+        """A record was skipped; or retention deleted it, then its work is gone and the rest goes on."""
+        first = (await self.earliest_offsets(at))[at]
+        if first > expected:
+            log.error("records were deleted before they were read", topic=at.topic, partition=at.partition, first=first)
+            self._next[at], self._expected[at] = max(first, self._next[at]), first
+        log.warning("reading again", topic=at.topic, partition=at.partition, offset=self._expected[at])
+        await self._seek(at, self._expected[at])
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         if active_partitions is not None:
@@ -41,7 +82,23 @@ class GuardedConsumer(driver.Consumer):  # type: ignore[misc]
         if _identity(message) not in self._finished:
             return False
         self._finished.discard(_identity(message))
+        if message.offset >= self._next.get(message.tp, message.offset):
+            self._done.setdefault(message.tp, set()).add(message.offset)
         return bool(super().ack(message))
+
+    def _new_offset(self, at: TP) -> int | None:
+        """Behind the last of those that are finished without a gap; None when there is nothing new to commit."""
+        self._acked[at].clear()
+        self._acked_index[at].clear()
+        start = self._next.get(at)
+        if start is None:
+            return None
+        done, end = self._done[at], start
+        while end in done:
+            done.discard(end)
+            end += 1
+        self._next[at] = end
+        return end if end > start else None
 
 
 class GuardedProducer(driver.Producer):  # type: ignore[misc]
