@@ -1,10 +1,12 @@
 """What every event carries, and the ids that tie events together."""
 
-import base64
 import hashlib
 from datetime import datetime
 
 import msgspec
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 6, in lower case
+_PAIRS = [one + other for one in _BASE32 for other in _BASE32]  # two letters are ten bits
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -56,7 +58,8 @@ def event_id(*parts: str) -> str:
 def short_id(*parts: str) -> str:
     """80 bits as 16 letters and digits (base 32, lower case): survives case folding, fits local parts."""
     digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).digest()
-    return base64.b32encode(digest[:10]).decode().lower()
+    bits = int.from_bytes(digest[:10], "big")
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
 
 
 def notification_id(message_id: str, recipient: str) -> str:

@@ -66,7 +66,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
     held: str  # the event id of the held mail
     rule: str  # the rule that held it, which does not apply again
+    earlier: tuple[str, ...] = ()  # those that earlier releases of this mail overrode: they do not either
     by: str = ""
+
+    def overrides(self, rule: str) -> bool:
+        return rule == self.rule or rule in self.earlier
 
 
 class MailReceived(Event, frozen=True, kw_only=True, tag="mail.received"):

@@ -1,6 +1,6 @@
 """What the catalogue says of a topic."""
 
-import contextlib
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,15 +21,19 @@ TIERS: dict[str, timedelta | None] = {
 
 
 def normalise(address: str) -> str:
-    """The key form of an address: lower case, domain in IDNA form (behaviour: "Normalised address").
+    """The key form of an address: lower case, domain in A-labels (RFC 5890; "ß" stays itself, as IDNA 2008 has it).
 
     Writers of events pass addresses that are normalised already; this catches what they forget.
     """
-    local, at, domain = address.strip().rpartition("@")
-    if at and not domain.isascii():
-        with contextlib.suppress(UnicodeError):
-            domain = domain.lower().encode("idna").decode("ascii")
-    return f"{local}{at}{domain}".lower()
+    local, at, domain = address.strip().lower().rpartition("@")
+    return f"{local}{at}{_a_labels(domain) if at else domain}"
+
+
+def _a_labels(domain: str) -> str:
+    if domain.isascii() or len(domain) > 253:  # RFC 1035 2.3.4: no domain, whatever it is
+        return domain
+    labels = unicodedata.normalize("NFKC", domain).lower().replace("\u3002", ".").split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from postroad.views import Views
-from postroad_schemas import notification_id
+from postroad_schemas import key_of, notification_id
 from postroad_schemas.chatter import Channel, NotificationPlanned, PlanReason, ThreadFollowed
 from postroad_schemas.directory import Alias, Contact, ContactKind, Match, Parameter
 from postroad_schemas.outbound import OutboundSubmitted
@@ -145,3 +145,11 @@ def test_a_copy_goes_to_the_contacts_first_address_unless_the_follower_names_ano
     ]
     assert copies[1].notification_id == notification_id(copies[1].message_id, "b@home.example")
     assert BEN.addresses[0] == "ben@example.com"
+
+
+def test_a_copy_has_the_key_of_the_address_that_the_plan_names() -> None:
+    """However the app wrote it: dispatch counts and bounces book by the normalised one."""
+    zoe = Contact(contact_id="zoe", addresses=("Zoe@Straße.DE",))
+    emitted = run(views(contacts=(ALICE, zoe)), says(by(ALICE, notify=follows("zoe")))).emit
+    (planned,) = only(NotificationPlanned, emitted).followers
+    assert key_of(only(OutboundSubmitted, emitted)) == planned.address == "zoe@xn--strae-oqa.de"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.fanout.letter import references
+from postroad.fanout.letter import answering, references
 from postroad.fanout.thread import KeptPost
 from postroad.fanout.threads import decide
 from postroad.mail.message_id import Flag, Keyring, read_own, reply_handle
@@ -166,6 +166,30 @@ def kept(*posts: str) -> tuple[KeptPost, ...]:
 )
 def test_references(earlier: tuple[KeptPost, ...], post: Post, expected: str) -> None:
     assert references(post, "<me@own>", earlier) == tuple(f"<{name}@own>" for name in expected.split())
+
+
+def test_an_ancestor_that_came_by_mail_is_named_by_both_its_ids() -> None:
+    relayed = KeptPost("c1", "<c1@own>", message_id="<mail@own>")
+    assert references(by(ALICE), "<me@own>", (relayed,)) == ("<mail@own>", "<c1@own>", "<me@own>")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "post", "expected"),
+    [
+        pytest.param(kept("c1", "n2"), by(ALICE), "<c1@own>", id="a comment: the nearest public ancestor"),
+        pytest.param(kept("n1"), by(ALICE), "", id="a comment after notes alone"),
+        pytest.param(kept("c1", "n2"), by(ALICE, kind=PostKind.NOTE), "<n2@own>", id="a note: the nearest ancestor"),
+        pytest.param(kept("c1", "n2"), by(ALICE, in_reply_to="<n2@own>"), "<c1@own>", id="a comment names no note"),
+        pytest.param(
+            kept("c1", "n2"), by(ALICE, kind=PostKind.NOTE, in_reply_to="<n2@own>"), "<n2@own>", id="a note may"
+        ),
+        pytest.param(kept("c1", "c2"), by(ALICE, in_reply_to="<c1@own>"), "<c1@own>", id="what the app names"),
+        pytest.param(kept("c1"), by(ALICE, message_id="<m@own>"), "", id="a mail that answers nothing"),
+        pytest.param(kept("c1"), by(ALICE, in_reply_to="<c1@own>", opens_new=True), "", id="R4 no ancestors"),
+    ],
+)
+def test_what_a_post_answers(earlier: tuple[KeptPost, ...], post: Post, expected: str) -> None:
+    assert answering(post, earlier).in_reply_to == expected
 
 
 def test_in_reply_to_is_the_message_answered() -> None:

@@ -112,17 +112,18 @@ def test_a_shadow_budget_reports_and_never_blocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "passes"),
+    ("rule", "earlier", "passes"),
     [
-        pytest.param("L1", True, id="R17: not by the rule that held it"),
-        pytest.param("R11", False, id="R17: by every other rule"),
+        pytest.param("L1", (), True, id="R17: not by the rule that held it"),
+        pytest.param("L7", ("L3", "L1"), True, id="R17: nor by one that held it before"),
+        pytest.param("R11", ("L3",), False, id="R17: by every other rule"),
     ],
 )
-def test_a_release(rule: str, passes: bool) -> None:
+def test_a_release(rule: str, earlier: tuple[str, ...], passes: bool) -> None:
     guard = Guard()
     for n in range(2):
         guard.take(routed(f"m{n}", n))
-    settled = outcome(guard, "again", 3, release=Release(held="over", rule=rule))
+    settled = outcome(guard, "again", 3, release=Release(held="over", rule=rule, earlier=earlier))
     assert (settled.outcome is Outcome.DELIVERED) is passes
     assert settled.former == f"held {rule}"
     assert ("again" in guard.counted(AUTHOR)) is passes  # it counts

@@ -104,6 +104,14 @@ def answered(seen: Views, event: MailReceived, *known: MessageSettled) -> MailRo
     return end(decision.emit)
 
 
+def told(event: MailReceived, seen: Views) -> tuple[str, str, list[str]]:
+    """Outcome or "routed", rule, and what the routes are."""
+    found = answered(seen, event)
+    if isinstance(found, MessageSettled):
+        return found.outcome, found.rule, []
+    return "routed", found.rule, [f"{'new' if r.new else r.thread} {r.record_type} {r.alias}" for r in found.routes]
+
+
 def own_id(seen: Views, thread: str = "lead/1", flags: Flag = PLAIN, seconds: int = 1_700_000_000) -> str:
     """A Message-ID of ours, signed."""
     return mint(seen.keys, OwnId(thread, "a" * 16, flags, seconds), "example.com")

@@ -8,11 +8,13 @@ import pytest
 
 from postroad.routing.core import due, sweep
 from postroad.routing.state import EMPTY, MessageState
+from postroad.views import Views
 from postroad_schemas import Ticked
 from postroad_schemas.chatter import ChatterPosted, RecordRequested, ThreadOpened
+from postroad_schemas.mail import MailReceived
 from postroad_schemas.message import FollowerAnswer, FollowerAnswered, FollowerSought, Outcome, ThreadSought
 from postroad_schemas.values import Envelope, Follower
-from tests.routing.mails import CATCHALL, START, contact, mail, settled, take, views
+from tests.routing.mails import CATCHALL, START, contact, mail, own_id, settled, take, views
 from tests.routing.stories import Story, of, opened
 
 M1, M2 = "<m1@example.org>", "<m2@example.org>"
@@ -80,6 +82,30 @@ def test_a_duplicates_end_wakes_nobody_and_changes_nothing() -> None:
     waiting = take(question(), views(), taken()).state
     decision = take(settled("m1", outcome=Outcome.DUPLICATE, mail_id="copy"), views(), waiting)
     assert (decision.state, decision.emit) == (waiting, ())
+
+
+def back_home() -> tuple[Views, MessageState, MailReceived]:
+    """R1: one of our posts, long forgotten here, comes back and is known by its signature."""
+    seen = views()
+    copy = mail("m1", to=["sales@example.com"], message_id=own_id(seen))
+    return seen, take(copy, seen).state, copy
+
+
+def test_a_question_does_not_wait_for_one_of_ours_that_came_back() -> None:
+    seen, state, copy = back_home()
+    state = take(settled(copy.message_id, outcome=Outcome.DUPLICATE, mail_id=copy.event_id), seen, state).state
+    (back,) = take(question(sought=copy.message_id), seen, state).emit
+    assert isinstance(back, ThreadSought)
+    assert (back.sought, back.best) == ("", None)
+
+
+def test_the_end_of_one_of_ours_that_came_back_wakes_who_waited_for_nothing_else() -> None:
+    seen, state, copy = back_home()
+    waiting = take(question(sought=copy.message_id), seen, state)
+    assert waiting.emit == ()
+    end = settled(copy.message_id, outcome=Outcome.DUPLICATE, mail_id=copy.event_id)
+    (back,) = of(ThreadSought, list(take(end, seen, waiting.state).emit))
+    assert (back.sought, back.best) == ("", None)
 
 
 @pytest.mark.parametrize(

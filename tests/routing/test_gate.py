@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from postroad.routing.checks import remark
 from postroad.routing.cleaning import clean_name
+from postroad_schemas import Tombstone
 from postroad_schemas.directory import (
     Alias,
     AliasDomain,
@@ -37,6 +39,7 @@ from tests.routing.mails import START
         pytest.param("a..b...c", "a.b.c", id="repeated dots become one"),
         pytest.param(".sales.", "sales", id="no dot leads or trails"),
         pytest.param("sales+eu_1-x", "sales+eu_1-x", id="what may stand stays"),
+        pytest.param("R&D - Team", "r-d-team", id="a run of dashes too"),
         pytest.param("日本", "-", id="what has no letters of ours"),
         pytest.param("...", "", id="nothing left"),
     ],
@@ -214,6 +217,25 @@ def test_what_cannot_be_removed(remove: str, because: str) -> None:
     assert because in reason(Gate(EXAMPLE, SALES).propose(remove=remove))
 
 
+@pytest.mark.parametrize(
+    ("row", "renamed", "now"),
+    [
+        pytest.param(
+            Alias(local_part="deals", domain="example.com", record_type="lead"),
+            "alias/sales@example.com",
+            "deals@example.com",
+            id="an alias",
+        ),
+        pytest.param(AliasDomain(name="new.example"), "domain/example.com", "sales@new.example", id="its domain"),
+    ],
+)
+def test_d2_a_renamed_alias_stays_flagged(row: Any, renamed: str, now: str) -> None:
+    gate = Gate(EXAMPLE, SALES, AliasState(alias="sales@example.com", invalid=True, reason="rejected"))
+    gate.propose(row, renamed)
+    flags = [(flag.alias, flag.invalid) for flag in gate.views.directory.rows("alias_state")]  # type: ignore[attr-defined]
+    assert flags == [(now, True)]
+
+
 def test_one_key_mints() -> None:
     gate = Gate(SigningKey(key_id="a", secret="env:A"))
     gate.propose(SigningKey(key_id="b", secret="env:B"))
@@ -268,3 +290,46 @@ def test_what_the_view_has_seen_is_kept_no_longer_than_for_repeats() -> None:
         gate.propose(Alias(local_part=f"a{number}", domain="example.com", record_type="x"))
     assert len(gate.state.answers) == 32
     assert gate.state.rows(gate.views.directory).written == {}
+
+
+@pytest.mark.parametrize("sees", [True, False], ids=["seen by the view", "not yet seen"])
+def test_added_removed_and_added_again(sees: bool) -> None:
+    gate = Gate(EXAMPLE, sees=sees)
+    gate.sees = sees
+    for _ in range(3):
+        (added,) = (row for row in gate.propose(SALES) if isinstance(row, Alias))
+        assert row_key(added) == "alias/sales@example.com"
+        assert Tombstone("directory", row_key(added)) in gate.propose(remove=row_key(added))
+    assert isinstance(gate.propose(SALES)[0], Alias)
+    assert gate.propose(SALES) == []
+
+
+def test_a_domain_can_go_once_its_aliases_are_gone() -> None:
+    gate = Gate(EXAMPLE, SALES, OTHER)
+    gate.propose(remove="alias/sales@example.com")
+    gate.propose(msgspec.structs.replace(OTHER, default=True))
+    assert Tombstone("directory", "domain/example.com") in gate.propose(remove="domain/example.com")
+
+
+def test_what_was_removed_and_seen_to_be_gone_is_kept_no_longer_than_for_repeats() -> None:
+    gate = Gate(EXAMPLE)
+    for number in range(50):
+        row = Alias(local_part=f"a{number}", domain="example.com", record_type="x")
+        gate.propose(row)
+        gate.propose(remove=row_key(row))
+    gate.propose(SALES)
+    assert len(gate.state.answers) == 32
+    assert gate.state.rows(gate.views.directory).written == {}
+
+
+def test_no_older_row_comes_back_though_another_of_its_proposal_is_never_seen() -> None:
+    gate = Gate(EXAMPLE, SALES)
+    gate.sees = False
+    gate.propose(Alias(local_part="deals", domain="example.com", record_type="lead"), "alias/sales@example.com")
+    gate.propose(remove="alias/deals@example.com")
+    gate.views.directory.apply("alias/sales@example.com", None)  # all is seen but what became of sales@
+    gate.sees = True
+    for number in range(40):
+        gate.propose(Alias(local_part=f"a{number}", domain="example.com", record_type="x"))
+    assert gate.state.rows(gate.views.directory).get("alias/deals@example.com") is None
+    assert isinstance(gate.propose(Alias(local_part="deals", domain="example.com", record_type="lead"))[0], Alias)

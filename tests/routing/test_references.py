@@ -16,6 +16,7 @@ from tests.routing.stories import Story, of, opened
 
 M1, M2 = "<m1@example.org>", "<m2@example.org>"
 HANDLE = "abcdefghijklmnop"
+OURS_AT_START = own_id(views(), "lead/9", seconds=int(START.timestamp()))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,29 @@ HANDLE = "abcdefghijklmnop"
             [settled("m1", "lead/1"), settled("m2", "lead/2", minute=9, opens_new=True)],
             "lead/1",
             id="R4 answers to it open a new record",
+        ),
+        pytest.param(
+            CATCHALL, (M1, M2), [settled("m1", "lead/1"), settled("m2", "lead/2")], "lead/2", id="a tie: the last named"
+        ),
+        pytest.param(
+            CATCHALL,
+            (M2, M1),
+            [settled("m1", "lead/1"), settled("m2", "lead/2")],
+            "lead/1",
+            id="a tie, named otherwise",
+        ),
+        pytest.param(
+            CATCHALL, (OURS_AT_START, M1), [settled("m1", "lead/1")], "lead/1", id="a tie: foreign after ours"
+        ),
+        pytest.param(
+            CATCHALL, (M1, OURS_AT_START), [settled("m1", "lead/1")], "lead/9", id="a tie: ours after foreign"
+        ),
+        pytest.param(
+            CATCHALL,
+            (M1, OURS_AT_START),
+            [settled("m1", "lead/1", minute=1)],
+            "lead/1",
+            id="no tie: named last, settled before",
         ),
         pytest.param(CATCHALL, (M1,), [settled("m1", "ticket/1", "lead/2")], "ticket/1", id="several: the first route"),
         pytest.param(
@@ -149,6 +173,18 @@ OURS_ON_2 = own_id(views(), "lead/2", seconds=1_800_000_000)
             [settled("m1", "lead/1", minute=5)],
             (PostKind.COMMENT, "", M1),
             id="R3 of two there the newest is answered",
+        ),
+        pytest.param(
+            {"references": (M2,), "in_reply_to": (M1,)},
+            [settled("m1", "lead/1"), settled("m2", "lead/1", note=True, author="ann@x")],
+            (PostKind.COMMENT, "", M1),
+            id="R3 a tie there: In-Reply-To counts as the last",
+        ),
+        pytest.param(
+            {"references": (M1,), "in_reply_to": (M2,)},
+            [settled("m1", "lead/1"), settled("m2", "lead/1", note=True, author="ann@x")],
+            (PostKind.NOTE, "ann@x", M2),
+            id="R7 a tie there, and In-Reply-To names the note",
         ),
     ],
 )

@@ -48,6 +48,30 @@ def test_an_answer_to_a_closed_thread_opens_a_record_of_its_type_without_parent(
     assert not story.events("record.requested")[-1]["post"]["parent"]
 
 
+@pytest.mark.parametrize("renamed", [False, True], ids=["as it is", "renamed since"])
+def test_r4_a_closed_thread_is_opened_anew_by_the_alias_it_came_by(story: Story, renamed: bool) -> None:
+    """An alias that nobody addressed, older or first by name, must not refuse by its own policy."""
+    story.apply(alias=[{"address": "aaa@example.com", "record_type": "crm.lead", "policy": "contacts"}])
+    opening = story.mail()
+    story.event("thread.closed", thread=story.thread(opening))
+    if renamed:
+        row = {"type": "alias", "local_part": "deals", "domain": "example.com", "record_type": "crm.lead"}
+        story.event("row.proposed", row=row, remove="alias/sales@example.com")
+    answer = story.mail(to="catchall@example.com", headers={"In-Reply-To": opening})
+    assert story.settled(answer) == ["delivered R4"]
+    opener = "deals@example.com" if renamed else "sales@example.com"
+    assert story.events("record.requested")[-1]["alias"] == opener
+
+
+def test_r4_an_answer_to_the_closed_thread_of_a_bound_alias_opens_a_record_by_it(story: Story) -> None:
+    story.apply(alias=[BOUND])
+    own = story.post(ROOM)
+    story.event("thread.closed", thread=ROOM)
+    answer = story.mail(to="catchall@example.com", headers={"In-Reply-To": own})
+    assert story.outcome(answer) == "delivered R4"
+    assert story.events("record.requested")[-1]["alias"] == "board@example.com"
+
+
 def test_an_answer_to_a_closed_thread_whose_type_nothing_opens_is_no_reply(story: Story) -> None:
     story.event("thread.opened", thread="crm.campaign/3")
     own = story.post("crm.campaign/3")

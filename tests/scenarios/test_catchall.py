@@ -40,6 +40,15 @@ def test_the_answer_to_a_notice_is_dropped_silently(story: Story) -> None:
     (notice,) = story.notices()
     answer = story.mail(to="sales@example.com", headers={"In-Reply-To": notice["Message-ID"]})
     assert story.settled(answer) == ["answer_to_notice R2"]
+
+
+def test_r2_comes_before_everything_but_r1(story: Story) -> None:
+    """Who answers a notice answers its From, which is the bounce address."""
+    story.mail(to="catchall@example.com")
+    (notice,) = story.notices()
+    answer = story.reply(notice, by="From")
+    assert story.settled(answer) == ["answer_to_notice R2"]
+    assert len(story.sent()) == 1
     assert len(story.notices()) == 1
 
 

@@ -31,6 +31,16 @@ def test_a_released_answer_by_machine_opens_its_record(story: Story) -> None:
     assert story.settled(mail) == ["held L7", "delivered R9"]
 
 
+def test_r17_a_rule_that_an_earlier_release_overrode_does_not_hold_it_again(story: Story) -> None:
+    """Held by L7, released, held by L1, released: it comes to an end."""
+    story.set("mail.gateway.loop.threshold", 0)
+    mail = story.mail(headers={"Auto-Submitted": "auto-replied"})
+    for _ in range(2):
+        story.release(held(story))
+    assert story.settled(mail) == ["held L7", "held L1", "delivered R9"]
+    assert story.events("message.settled", settled=mail)[-1]["former"] == "held L1"
+
+
 def test_a_release_goes_through_the_current_rules(story: Story) -> None:
     mail = story.mail(to="new@example.com")
     story.apply(alias=[{"address": "new@example.com", "record_type": "crm.lead"}])

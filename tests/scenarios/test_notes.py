@@ -61,6 +61,29 @@ def test_an_answer_to_a_comment_that_names_a_note_too_is_a_comment(story: Story,
     assert story.events("chatter.posted", thread=note["X-Postroad-Thread"])[-1]["post"]["kind"] == "comment"
 
 
+@pytest.mark.parametrize("number", range(6))
+def test_r3_of_two_settled_at_the_same_moment_the_last_one_named_is_answered(story: Story, number: int) -> None:
+    story.apply(contact=[ANNA, EVE])
+    thread = story.thread(story.mail("eve@customer.example", subject=str(number)))
+    story.post(thread, "She haggles.", kind="note")
+    story.post(thread, "We do.")
+    story.reply(story.sent("eve@customer.example")[-1])
+    assert story.events("chatter.posted", thread=thread)[-1]["post"]["kind"] == "comment"
+
+
+def test_f5_in_reply_to_of_a_comment_names_no_note(story: Story, note: Sent) -> None:
+    """Public ancestors preferred: who is outside never saw the note."""
+    thread = note["X-Postroad-Thread"]
+    story.post(thread, "We do.")
+    first = story.sent("eve@customer.example")[-1]
+    assert first["In-Reply-To"] not in ("", note["Message-ID"])
+    another = story.post(thread, "She haggles again.", kind="note")
+    story.post(thread, "We still do.", in_reply_to=another)
+    assert story.sent("eve@customer.example")[-1]["In-Reply-To"] == first["Message-ID"]
+    story.post(thread, "And again.", kind="note")
+    assert story.sent("otto@example.com")[-1]["In-Reply-To"] == story.sent("eve@customer.example")[-1]["Message-ID"]
+
+
 def test_an_answer_to_an_acknowledgement_is_a_comment(story: Story, note: Sent) -> None:
     thread = note["X-Postroad-Thread"]
     story.post(thread, "Thank you.", acknowledgement=True, kind="note", notify=[{"contact": "eve"}])

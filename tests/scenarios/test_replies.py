@@ -119,3 +119,14 @@ def test_an_answer_to_what_opens_a_new_record_opens_one(story: Story, thread: st
     assert "+" not in copy["Reply-To"]
     answer = story.mail(to="sales@example.com", headers={"In-Reply-To": copy["Message-ID"]})
     assert story.settled(answer) == ["delivered R9"]
+
+
+def test_an_answer_threads_in_the_mail_program_of_who_wrote_first(story: Story, thread: str) -> None:
+    """F5: to who wrote it, a mail is known by its own id; to who got the copy, by ours."""
+    story.mail("anna@example.com", "catchall@example.com", headers={"In-Reply-To": "<opening@customer.example>"})
+    (relayed,) = story.sent("eve@customer.example")
+    story.post(thread)
+    answer = story.sent("eve@customer.example")[-1]
+    assert "<opening@customer.example>" in answer["References"]
+    assert relayed["Message-ID"] in answer["References"]
+    assert answer["Subject"] == "Re: Pens"

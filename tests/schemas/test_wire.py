@@ -1,5 +1,6 @@
 """`record` and `read`: the one way onto topics and off them."""
 
+import base64
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroad.catalogue.samples import sample
+from postroad.mail.address import normalise
 from postroad_schemas import (
     TIERS,
     TOPICS,
@@ -21,12 +23,14 @@ from postroad_schemas import (
     chatter,
     directory,
     encode,
+    event_id,
     key_of,
     mail,
     message,
     outbound,
     read,
     record,
+    short_id,
 )
 from tests.schemas.values import values
 
@@ -260,3 +264,36 @@ def test_no_bytes_make_it_raise_anything_else(drawn: tuple[str, bytes]) -> None:
     topic, value = drawn
     with suppress(Unreadable):
         assert type(read(topic, value)) in {*TOPICS[topic].events, Ticked}
+
+
+DOMAINS = [
+    "example.org",
+    "Straße.DE",
+    "bücher.example",
+    "ＥＸＡＭＰＬＥ.de",
+    "ΠΑΡΆΔΕΙΓΜΑ.ελ",
+    "例え。テスト",
+    "पर.भारत",
+]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_an_address_that_an_app_did_not_normalise_has_the_key_of_the_normalised_one(domain: str) -> None:
+    said = sample(address.AddressBarred)
+    written, normalised = f"Anna+x@{domain}", normalise(f"Anna+x@{domain}")
+    keys = [key_of(msgspec.structs.replace(said, address=named)) for named in (written, normalised)]
+    assert keys == [normalised, normalised]
+
+
+@given(st.text(max_size=40))
+def test_any_address_makes_a_key_and_a_key_stays_one(text: str) -> None:
+    said = sample(address.AddressBarred)
+    key = key_of(msgspec.structs.replace(said, address=text))
+    assert key_of(msgspec.structs.replace(said, address=key)) == key
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_short_ids_are_80_bits_in_base_32(parts: list[str]) -> None:
+    """RFC 4648 6: as others can make them, too."""
+    octets = bytes.fromhex(event_id(*parts))[:10]
+    assert short_id(*parts) == base64.b32encode(octets).decode().lower()

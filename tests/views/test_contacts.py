@@ -73,3 +73,18 @@ def test_addresses_follow_their_rows() -> None:
     made.apply("b", None)
     made.apply("b", None)
     assert (made.with_address(ADDRESS), made.get("b"), len(made)) == ((), None, 1)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("Anna@Straße.DE", id="IDNA 2008: not strasse.de"),
+        pytest.param("anna@xn--strae-oqa.de", id="in A-labels"),
+        pytest.param('"anna"@straße.de.', id="quoted, with a dot at the end"),
+    ],
+)
+def test_addresses_compare_as_those_of_mails_do(written: str) -> None:
+    found = contacts(Contact(contact_id="anna", addresses=(written,)))
+    assert found.known("anna@xn--strae-oqa.de")
+    found.apply("anna", None)
+    assert not found.known("anna@xn--strae-oqa.de")

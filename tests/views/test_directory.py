@@ -110,6 +110,26 @@ def test_d9_when_a_former_address_is_refused(policy: FormerPolicy, after: dateti
     assert directory().refused_now(row, AT) is refused
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        pytest.param("sales@example.com", ["sales@example.com"], id="as it is called"),
+        pytest.param("commercial@", ["commercial@"], id="by local part alone"),
+        pytest.param("off@example.com", ["off@example.com"], id="an inactive one"),
+        pytest.param("verkauf@example.com", ["sales@example.com"], id="D9 renamed since"),
+        pytest.param("gone@example.com", [], id="removed since"),
+        pytest.param("commercial@stranger.example", [], id="an address is no name"),
+        pytest.param("", [], id="none"),
+    ],
+)
+def test_how_an_alias_is_called_now(name: str, called: list[str]) -> None:
+    found = directory(
+        FormerAddress(address="verkauf@example.com", kind=FormerKind.ALIAS, now="sales@example.com", since=AT),
+        FormerAddress(address="gone@example.com", kind=FormerKind.ALIAS, since=AT),
+    )
+    assert [f"{alias.local_part}@{alias.domain}" for alias in found.called(name)] == called
+
+
 def test_local_aliases_follow_their_rows() -> None:
     made = directory()
     assert [alias.local_part for alias in made.local_aliases("commercial")] == ["commercial"]

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from postroad.stage import Decision, Stage
+from postroad.stage import Decision, Stage, descent
 from postroad.views import Views
-from postroad_schemas.event import Ticked, event_id
+from postroad_schemas.event import Ticked
 from postroad_schemas.outbound import OutboundGranted, OutboundMetered
 
 _KEPT = timedelta(days=2)  # a repeat around midnight finds its grant of yesterday
@@ -47,10 +47,7 @@ def decide(event: OutboundMetered, state: Metered, _: Views) -> Decision[Metered
 
 def _granted(event: OutboundMetered, not_before: datetime | None) -> OutboundGranted:
     return OutboundGranted(
-        event_id=event_id(event.event_id, "granted", not_before.isoformat() if not_before else ""),
-        occurred_at=event.occurred_at,
-        trace_id=event.trace_id,
-        cause_id=event.event_id,
+        **descent(event, "granted", not_before.isoformat() if not_before else ""),
         server=event.server,
         submission=event.submission,
         not_before=not_before,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from postroad.fanout.reply_to import reply_to
 from postroad.fanout.thread import KeptPost, Thread
 from postroad.mail.message_id import Flag, OwnId, mint
@@ -38,7 +40,7 @@ def letter(
         post=post,
         message_id=message_id,
         references=references,
-        in_reply_to=in_reply_to(post, references),
+        in_reply_to=post.in_reply_to,
         subject=subject,
         from_=sender(state, post, views),
         reply_to=reply_to(thread, state, views, token=not post.opens_new),
@@ -71,24 +73,34 @@ def seconds(at: datetime) -> int:
 def references(post: Post, message_id: str, earlier: tuple[KeptPost, ...]) -> tuple[str, ...]:
     """F5: up to three ancestors, public ones preferred; the message answered; the relayed mail's own id; the shared id.
 
+    An ancestor that came by mail has two ids: whoever wrote it or got it directly knows its own, the others ours.
     An id named twice stands where it is nearest. A post whose answers open a new record has no ancestors (R4).
     """
     if post.opens_new:
         return (message_id,)
     preferred_last = sorted(earlier, key=lambda entry: not entry.note)  # stable: notes, then comments, newest last
     chosen = {entry.short for entry in preferred_last[-ANCESTORS:]}
-    ancestors = [entry.own for entry in earlier if entry.short in chosen]
+    ancestors = [known_as for entry in earlier if entry.short in chosen for known_as in (entry.message_id, entry.own)]
     nearest_first = reversed([*ancestors, post.in_reply_to, post.message_id, message_id])
     return tuple(reversed([entry for entry in dict.fromkeys(nearest_first) if entry]))
 
 
-def in_reply_to(post: Post, references: tuple[str, ...]) -> str:
-    """RFC 5322 3.6.4: the message answered; for an app's post that names none, the nearest ancestor."""
-    if post.opens_new:
-        return ""
-    if post.in_reply_to or post.message_id:
-        return post.in_reply_to
-    return references[-2] if len(references) > 1 else ""
+def answering(post: Post, earlier: tuple[KeptPost, ...]) -> Post:
+    """With the message it answers (RFC 5322 3.6.4); for an app's post that names none, the nearest ancestor.
+
+    A comment answers no note, which who is outside never saw: then the nearest public ancestor.
+    """
+    visible = tuple(entry for entry in earlier if post.kind == PostKind.NOTE or not entry.note)
+    hidden = {known_as for entry in earlier if entry not in visible for known_as in (entry.message_id, entry.own)}
+    nearest = visible[-1].own if visible else ""
+    match post:
+        case Post(opens_new=True):
+            named = ""
+        case Post(in_reply_to=""):
+            named = "" if post.message_id else nearest
+        case _:
+            named = nearest if post.in_reply_to in hidden else post.in_reply_to
+    return msgspec.structs.replace(post, in_reply_to=named)
 
 
 def subject_of(post: Post, title: str) -> str:

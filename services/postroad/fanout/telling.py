@@ -2,7 +2,7 @@
 
 import msgspec
 
-from postroad.fanout.letter import Letter, letter, references, shared_message_id, subject_of
+from postroad.fanout.letter import Letter, answering, letter, references, shared_message_id, subject_of
 from postroad.fanout.plan import Told, plan
 from postroad.fanout.thread import KeptPost, Thread, behind, kept, merged, with_post
 from postroad.mail.address import normalise
@@ -28,7 +28,8 @@ def tell(event: RecordRequested | ChatterPosted, state: Thread, views: Views) ->
     short = short_of(event)
     at = next((index for index, entry in enumerate(state.posts) if entry.short == short), len(state.posts))
     earlier = state.posts[:at]
-    post = _answering_note(msgspec.structs.replace(event.post, post_id=event.post.post_id or event.event_id), earlier)
+    post = msgspec.structs.replace(event.post, post_id=event.post.post_id or event.event_id)
+    post = answering(_answering_note(post, earlier), earlier)
     message_id = (
         state.posts[at].own
         if at < len(state.posts)

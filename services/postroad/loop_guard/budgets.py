@@ -36,7 +36,7 @@ def _judge(routed: MailRouted, budget: Budget, state: Ledger) -> tuple[bool, Led
         return state.judge(budget, routed.mail_id, at)
     if release.held in state.recent:  # a release takes the place of the mail it lets go on (R17), here too
         state = state.give_back(release.held, at)
-    return state.judge(budget, routed.mail_id, at, exempt=release.rule == RULES[budget.scope])
+    return state.judge(budget, routed.mail_id, at, exempt=release.overrides(RULES[budget.scope]))
 
 
 def due(state: Ledger) -> datetime | None:

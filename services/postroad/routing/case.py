@@ -21,10 +21,9 @@ class Case(msgspec.Struct, frozen=True):
     ask: Ask
     duplicate: str = ""  # R1: why it is one
 
-    @property
-    def released_from(self) -> str:
-        """R17: the rule that held it and does not apply again."""
-        return self.mail.release.rule if self.mail.release else ""
+    def overrides(self, rule: str) -> bool:
+        """R17: whether a release says that this rule does not apply."""
+        return self.mail.release is not None and self.mail.release.overrides(rule)
 
 
 class Ruling(msgspec.Struct, frozen=True):

@@ -28,9 +28,12 @@ def question(case: Case, seek: Question) -> ThreadSought | OriginSought | Follow
 
 
 def asked(event: ThreadSought | OriginSought, state: MessageState) -> Decision[MessageState]:
-    """At a key on the way. It waits only for a message accepted before the asking one: so none waits in a ring."""
+    """At a key on the way. It waits only for a message accepted before the asking one: so none waits in a ring.
+
+    Where no acceptance is open there is nothing to wait for: one of ours that came back settles nothing (R1).
+    """
     taken_before = state.accepted_at is not None and state.accepted_at < event.accepted_at
-    if taken_before and state.settled is None:
+    if taken_before and state.asks and state.settled is None:
         if any(other.event_id == event.event_id for other in state.waiting):
             return Decision(state)
         return Decision(replace(state, waiting=(*state.waiting, event)))

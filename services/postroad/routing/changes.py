@@ -17,6 +17,7 @@ from postroad_schemas.directory import (
     FormerAddress,
     FormerKind,
     FormerPolicy,
+    IncomingMailbox,
     KeyState,
     Parameter,
     RowProposed,
@@ -100,6 +101,8 @@ def _enter(found: Changes, row: Any, renamed: str, at: datetime) -> None:
     if renamed:
         _check_rename(found, key, renamed)
     former = found.before.get(renamed or key)
+    if isinstance(row, IncomingMailbox) and isinstance(former, IncomingMailbox):
+        row = replace(row, confirmed=row.confirmed or (former.confirmed and _login(row) == _login(former)))
     if isinstance(row, AliasState) and former is None and not row.invalid:
         return  # no flag is no flag
     if renamed:
@@ -113,10 +116,16 @@ def _enter(found: Changes, row: Any, renamed: str, at: datetime) -> None:
             _settle_default(found, row)
             _move_domain(found, former, row, at)
         case Alias() if isinstance(former, Alias):
+            _move_flag(found, _address(former), _address(row))
             _move(found, _address(former), _address(row), FormerKind.ALIAS, at)
         case SigningKey(state=KeyState.CURRENT):
             _retire_others(found, row)
     _end_former_of_the_living(found)
+
+
+def _login(row: IncomingMailbox) -> tuple[Any, ...]:
+    """D8: what a login proved. Declared anew with all of it the same, a mailbox stays confirmed."""
+    return row.protocol, row.host, row.port, row.security, row.verify, row.ca_file, row.credentials, row.folder
 
 
 def _check_rename(found: Changes, key: str, renamed: str) -> None:
@@ -160,7 +169,7 @@ def _move_domain(found: Changes, former: Row | None, row: AliasDomain, at: datet
         if found.after.get(row_key(moved)) is not None:
             raise Refused(f"{_address(alias)} cannot become {_address(moved)}: that is there already")
         found.end(row_key(alias))
-        found.end(f"alias_state/{_address(alias)}")
+        _move_flag(found, _address(alias), _address(moved))
         found.moved_from[row_key(moved)] = row_key(alias)
         found.put(moved)
         _move(found, _address(alias), _address(moved), FormerKind.ALIAS, at)
@@ -179,6 +188,14 @@ def _special(domain: AliasDomain) -> dict[FormerKind, str]:
 
 def _address(alias: Alias) -> str:
     return f"{alias.local_part}@{alias.domain}"
+
+
+def _move_flag(found: Changes, old: str, new: str) -> None:
+    """D2: a renamed alias stays flagged; one that comes by the old name is not."""
+    state = found.after.get(f"alias_state/{old}")
+    if old != new and isinstance(state, AliasState):
+        found.end(row_key(state))
+        found.put(replace(state, alias=new))
 
 
 def _move(found: Changes, old: str, new: str, kind: FormerKind, at: datetime) -> None:

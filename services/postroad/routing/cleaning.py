@@ -31,7 +31,7 @@ MAILBOX_PORTS = {
     (Protocol.POP3, False): 110,
     (Protocol.POP3, True): 995,
 }
-_FOREIGN = re.compile(r"[^a-z0-9._+-]+")
+_FOREIGN = re.compile(r"[^a-z0-9._+]+")  # dashes too, so that " - " becomes one
 _DOTS = re.compile(r"\.{2,}")
 
 replace = msgspec.structs.replace

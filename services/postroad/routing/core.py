@@ -42,23 +42,40 @@ def decide(event: Any, state: MessageState, views: Views) -> Decision[MessageSta
 # a mail at its own key
 
 
+def judged(event: Any, state: MessageState, views: Views) -> Case | None:
+    """The case that `decide` puts to the rules at this event; None where nothing is to be decided, or no more."""
+    if isinstance(event, MailReceived):
+        if event.event_id in state.done or state.ask(event.event_id):
+            return None
+        facts = reading.read(event, views)
+        why, only = _first_sight(event, facts, state, views)
+        return Case(event, facts, views, Ask(mail_id=event.event_id, mail=event, only=only), why)
+    ask = state.ask(event.mail_id)
+    if ask is None or ask.mail is None:
+        return None
+    learned = _learned(event, ask)
+    return None if learned is ask else Case(ask.mail, reading.read(ask.mail, views), views, learned)
+
+
 def _received(mail: MailReceived, state: MessageState, views: Views) -> Decision[MessageState]:
-    if mail.event_id in state.done:
-        return Decision(state, _freed(mail))
-    if ask := state.ask(mail.event_id):
-        return Decision(state, (*_freed(mail), *ask.emitted))
-    facts = reading.read(mail, views)
-    why, only = _first_sight(mail, facts, state, views)
-    ask = Ask(mail_id=mail.event_id, mail=mail, only=only)
-    seen = dict.fromkeys((*state.aliases, *facts.aliases))
+    case = judged(mail, state, views)
+    if case is None:
+        return Decision(state, (*_freed(mail), *_said_before(mail.event_id, state)))
+    seen = dict.fromkeys((*state.aliases, *case.facts.aliases))
     state = replace(
         state,
         accepted_at=state.accepted_at or mail.occurred_at,
         aliases=tuple(seen),
         until=remembered(state.until, mail.occurred_at, views),
     )
-    state, emitted = _continued(Case(mail, facts, views, ask, why), state)
+    state, emitted = _continued(case, state)
     return Decision(state, (*_freed(mail), *emitted))
+
+
+def _said_before(mail_id: str, state: MessageState) -> tuple[Emission, ...]:
+    """What an event that comes again is answered with."""
+    ask = state.ask(mail_id)
+    return ask.emitted if ask else ()
 
 
 def _first_sight(
@@ -73,7 +90,8 @@ def _first_sight(
         return "one of ours came back: a post has this Message-ID", None
     if state.accepted_at is None:
         return "", None
-    new = tuple(name for name in facts.aliases if name not in state.aliases)
+    earlier = reading.names_now(state.aliases, views)
+    new = tuple(name for name in facts.aliases if name not in earlier)
     if not new or facts.bounce or mail.report is not None:
         return f"taken already, first at {state.accepted_at:%Y-%m-%d %H:%M:%S} UTC", None
     return "", new
@@ -88,13 +106,9 @@ def _resumed(
     event: ThreadSought | OriginSought | FollowerAnswered, state: MessageState, views: Views
 ) -> Decision[MessageState]:
     """A question is back at the asking mail's key. An answer that was heard before is answered as before."""
-    ask = state.ask(event.mail_id)
-    if ask is None:
-        return Decision(state)
-    learned = _learned(event, ask)
-    if ask.mail is None or learned is ask:
-        return Decision(state, ask.emitted)
-    case = Case(ask.mail, reading.read(ask.mail, views), views, learned)
+    case = judged(event, state, views)
+    if case is None:
+        return Decision(state, _said_before(event.mail_id, state))
     return Decision(*_continued(case, state))
 
 
@@ -123,20 +137,21 @@ def _continued(case: Case, state: MessageState) -> tuple[MessageState, tuple[Emi
 
 
 def _settled(event: MessageSettled, state: MessageState, views: Views) -> Decision[MessageState]:
-    """What became of this message. A duplicate's end changes nothing and wakes nobody."""
+    """What became of this message. A duplicate's end changes nothing, and wakes only who waited for nothing else."""
     mine = state.ask(event.mail_id) if event.mail_id else None
     if mine is not None:
         state = replace(state, asks=tuple(ask for ask in state.asks if ask is not mine))
-    if event.outcome is Outcome.DUPLICATE:
+    if event.outcome is not Outcome.DUPLICATE:
+        done = dict.fromkeys((*state.done, event.mail_id)) if event.mail_id else state.done
+        state = replace(
+            state,
+            done=tuple(done),
+            settled=settled_by(event, state.settled),
+            until=remembered(state.until, event.occurred_at, views),
+        )
+    if state.settled is None and state.asks:
         return Decision(state)
-    done = dict.fromkeys((*state.done, event.mail_id)) if event.mail_id else state.done
-    known = replace(
-        state,
-        done=tuple(done),
-        settled=settled_by(event, state.settled),
-        waiting=(),
-        until=remembered(state.until, event.occurred_at, views),
-    )
+    known = replace(state, waiting=()) if state.waiting else state
     return Decision(known, tuple(chain.onward(question, known) for question in state.waiting))
 
 

@@ -1,5 +1,6 @@
 """What a mail is, seen with the directory: whom it is for, whom it is from. Read once, before any rule."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -99,6 +100,11 @@ def read(mail: MailReceived, views: Views) -> Facts:
 def name_of(alias: Alias) -> str:
     """How events name an alias: as the directory's key does; "local@" for one without domain."""
     return f"{alias.local_part}@{alias.domain}"
+
+
+def names_now(names: Iterable[str], views: Views) -> set[str]:
+    """What aliases once called so are called now (D9)."""
+    return {name_of(alias) for name in names for alias in views.directory.called(name)}
 
 
 def record_type_of(alias: Alias) -> str:

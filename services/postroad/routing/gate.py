@@ -71,9 +71,13 @@ class GateState(msgspec.Struct, frozen=True, array_like=True):
     version: int = 0
     answers: tuple[Answer, ...] = ()
 
+    def unseen(self, view: Directory) -> dict[str, Written]:
+        """By key, what was written last and the view has not seen: what came before it counts no more."""
+        newest = {one.key: one for answer in self.answers for one in answer.written}
+        return {key: one for key, one in newest.items() if not one.seen_by(view)}
+
     def rows(self, view: Directory) -> Rows:
-        unseen = (one for answer in self.answers for one in answer.written if not one.seen_by(view))
-        return Rows(view, {one.key: one.row for one in unseen})
+        return Rows(view, {key: one.row for key, one in self.unseen(view).items()})
 
 
 def decide(event: RowProposed, state: GateState, views: Views) -> Decision[GateState]:
@@ -92,17 +96,18 @@ def decide(event: RowProposed, state: GateState, views: Views) -> Decision[GateS
         version += len(written)
     if not written:
         return Decision(state)
-    answers = (*_still_needed(state.answers, view), Answer(event.event_id, written))
+    answers = (*_still_needed(state, view), Answer(event.event_id, written))
     return Decision(GateState(version, answers), tuple(one.emission() for one in written))
 
 
-def _still_needed(answers: tuple[Answer, ...], view: Directory) -> tuple[Answer, ...]:
-    recent = len(answers) - REMEMBERED + 1
-    return tuple(
-        answer
-        for place, answer in enumerate(answers)
-        if place >= recent or not all(one.seen_by(view) for one in answer.written)
-    )
+def _still_needed(state: GateState, view: Directory) -> tuple[Answer, ...]:
+    """The recent ones, and all since the oldest that the view has not seen: none without those that came after it."""
+    unseen = state.unseen(view)
+    recent = max(0, len(state.answers) - REMEMBERED + 1)
+    for place, answer in enumerate(state.answers[:recent]):
+        if any(unseen.get(one.key) is one for one in answer.written):
+            return state.answers[place:]
+    return state.answers[recent:]
 
 
 def _stamped(event: RowProposed, made: Changes, version: int) -> tuple[Written, ...]:

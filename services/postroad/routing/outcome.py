@@ -109,7 +109,7 @@ def _settled(case: Case, ruling: Ruling, outcome: Outcome) -> MessageSettled:
         author=author.address,
         author_contact=author.contact,
         refusals=ruling.refusals,
-        former=f"held {case.released_from}" if case.released_from else "",
+        former=f"held {mail.release.rule}" if mail.release else "",
         notification_ids=tuple(report.notification_id for report in ruling.reports),
         directory_version=case.views.directory.version,
         why=ruling.why,

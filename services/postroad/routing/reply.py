@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from postroad.mail.message_id import Flag
 from postroad.routing.case import Case, Ruling, SeekFollowers, SeekThread
-from postroad.routing.facts import Facts, name_of, record_type_of, type_of
+from postroad.routing.facts import Facts, name_of, names_now, record_type_of, type_of
 from postroad.routing.routes import Candidate, ruled, through_alias
 from postroad.routing.state import best, lands_on
 from postroad_schemas.directory import Alias
@@ -29,17 +29,18 @@ def reply(case: Case) -> Ruling | SeekThread | SeekFollowers | None:
     own = _said_by_themselves(case.facts)
     if not case.ask.asked_threads and (keys := _sought(case.facts, best(own))):
         return SeekThread(keys)
-    references = (case.ask.found, *own)  # what a key knows before what an id says itself
+    references = _as_named(case, own)
     found = case.ask.handle or best(references)
     if found is None:
         return None
-    link = next((link for link in found.links if link.alias in case.facts.aliases), found.links[0])
+    came_by = ((link, names_now((link.alias,), case.views)) for link in found.links)
+    link = next((link for link, names in came_by if names & case.facts.aliases.keys()), found.links[0])
     record_type = link.record_type or type_of(link.thread)
     if forwarded := _forwarded(case, found, record_type):
         return forwarded
     if link.thread in case.views.closed:
         return _reopened(case, link, record_type)
-    answered = best(found for found in references if found and lands_on(found, link.thread))
+    answered = best(found for found in references if lands_on(found, link.thread))
     return _answered(case, link, record_type, answered)
 
 
@@ -59,14 +60,25 @@ def _said_by_themselves(facts: Facts) -> list[Found]:
 
 
 def _sought(facts: Facts, own: Found | None) -> tuple[str, ...]:
-    """Handles, foreign ids, and the best of ours: its key knows the thread's first message and a note's author (R7)."""
+    """Handles, then in the mail's order the last foreign ids and the best of ours.
+
+    The key of ours knows the thread's first message and a note's author (R7).
+    """
     foreign = [message_id for message_id in facts.references if message_id not in facts.own]
-    return (*facts.handles, *foreign[-MAX_FOREIGN:], *((own.message_id,) if own else ()))
+    sought = {*foreign[-MAX_FOREIGN:], *((own.message_id,) if own else ())}
+    return (*facts.handles, *(message_id for message_id in facts.references if message_id in sought))
+
+
+def _as_named(case: Case, own: list[Found]) -> list[Found]:
+    """All that is known of references, in the mail's order; what a key knows of one after what its id says itself."""
+    known = [*own, case.ask.found] if case.ask.found else own
+    place = {message_id: number for number, message_id in enumerate(case.facts.references)}
+    return sorted(known, key=lambda found: place[found.message_id])
 
 
 def _forwarded(case: Case, found: Found, record_type: str) -> Ruling | SeekFollowers | None:
     """R5: an alias of another type among the To-like; those that the parent took itself make no forward."""
-    taken = {link.alias for link in found.links}
+    taken = names_now((link.alias for link in found.links), case.views)
     other = {n: a for n, a in case.facts.aliases.items() if record_type_of(a) != record_type and n not in taken}
     if not case.facts.to_aliases & other.keys():
         return None
@@ -76,19 +88,20 @@ def _forwarded(case: Case, found: Found, record_type: str) -> Ruling | SeekFollo
 
 def _reopened(case: Case, link: ThreadLink, record_type: str) -> Ruling | SeekFollowers | None:
     """R4: the thread takes no more posts: a new record of its type, if anything can open one."""
-    alias = _opener(case, record_type)
+    alias = _opener(case, link, record_type)
     if alias is None and not _mailbox_opens(case, record_type):
         return None
     candidate = Candidate("R4", record_type, alias)
     return ruled(case, "R4", [candidate], f"{link.thread} takes no more posts: a new {record_type}")
 
 
-def _opener(case: Case, record_type: str) -> Alias | None:
-    """An alias of this type: one that the mail names, else the oldest."""
+def _opener(case: Case, link: ThreadLink, record_type: str) -> Alias | None:
+    """An alias of this type: the one that opened the thread, else one that the mail names, else the oldest."""
+    directory = case.views.directory
     named = case.facts.aliases.values()
-    known = sorted(case.views.directory.aliases(), key=_age)
-    for alias in (*named, *known):
-        if alias.active and not alias.thread and alias.record_type == record_type:
+    for alias in (*directory.called(link.alias), *named, *sorted(directory.aliases(), key=_age)):
+        bound = alias.thread and alias.thread not in case.views.closed
+        if alias.active and not bound and record_type_of(alias) == record_type:
             return alias
     return None
 
@@ -98,8 +111,8 @@ def _age(alias: Alias) -> tuple[float, str]:
 
 
 def _mailbox_opens(case: Case, record_type: str) -> bool:
-    types = {case.mail.record_type, *(mailbox.record_type for mailbox in case.views.directory.mailboxes())}
-    return record_type in types
+    polled = (mailbox.record_type for mailbox in case.views.directory.mailboxes() if mailbox.confirmed)  # D8
+    return record_type in {case.mail.record_type, *polled}
 
 
 def _answered(case: Case, link: ThreadLink, record_type: str, answered: Found | None) -> Ruling | SeekFollowers:

@@ -59,7 +59,7 @@ def _without_answers_by_machine(case: Case, ruling: Ruling) -> Ruling:
     automatic = case.facts.automatic
     if automatic is None or not case.facts.answers_by_machine or not any(route.new for route in ruling.routes):
         return ruling
-    if case.released_from == "L7" or case.views.directory.setting("mail.gateway.automatic") == "allow":
+    if case.overrides("L7") or case.views.directory.setting("mail.gateway.automatic") == "allow":
         return ruling
     known = tuple(route for route in ruling.routes if not route.new)
     if known:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from postroad.routing.case import Case, Question, Ruling, SeekFollowers
 from postroad.routing.facts import name_of
 from postroad.routing.reply import answer_to_notice, reply
 from postroad.routing.report import report
 from postroad.routing.routes import Candidate, ruled, through_alias
+from postroad_schemas.directory import FormerPolicy
 from postroad_schemas.mail import Refusal, RefusalReason
 from postroad_schemas.message import Outcome
 
@@ -39,13 +42,7 @@ def aliases(case: Case) -> Ruling | SeekFollowers | None:
     if not case.facts.aliases:
         return None
     candidates = [through_alias(case, alias, "R9") for alias in case.facts.aliases.values()]
-    return ruled(case, "R9", candidates, f"for {', '.join(case.facts.aliases)}{_by_former_addresses(case)}")
-
-
-def _by_former_addresses(case: Case) -> str:
-    """D9: operators see who still writes to an address that was renamed."""
-    former = [address for address, found in case.facts.ours.items() if found.former]
-    return f", by the former address {', '.join(former)}" if former else ""
+    return ruled(case, "R9", candidates, f"for {', '.join(case.facts.aliases)}")
 
 
 def default_type(case: Case) -> Ruling | SeekFollowers | None:
@@ -72,8 +69,8 @@ def _refused(rule: str, why: str) -> Ruling:
 
 RULES: tuple[tuple[str, Callable[[Case], Ruling | Question | None]], ...] = (
     ("R1", duplicate),
-    ("P1", report),
     ("R2", answer_to_notice),
+    ("P1", report),
     ("R1", copy_to_new_aliases),
     ("R3", reply),
     ("R8", catchall_alone),
@@ -88,6 +85,17 @@ def decided(case: Case) -> Ruling | Question:
     """The first rule's answer: a ruling, or what must be asked before there can be one."""
     for _, rule in RULES:
         answer = rule(case)
+        if isinstance(answer, Ruling):
+            return _former_addresses_named(case, answer)
         if answer is not None:
             return answer
     raise AssertionError("the last rule always answers")
+
+
+def _former_addresses_named(case: Case, ruling: Ruling) -> Ruling:
+    """D9: operators see who still writes to an address that was renamed, whatever became of the mail."""
+    why = ruling.why
+    for former in {found.former.address: found.former for found in case.facts.ours.values() if found.former}.values():
+        warned = f" (a warning: write to {former.now or 'no more'})" if former.policy is FormerPolicy.WARN else ""
+        why += f", by the former address {former.address}{warned}"
+    return ruling if why is ruling.why else msgspec.structs.replace(ruling, why=why)

@@ -134,12 +134,12 @@ def lands_on(found: Found, thread: str) -> bool:
 
 
 def best(known: Iterable[Found | None], thread: str = "") -> Found | None:
-    """R3: the message settled last; one on this thread beats all others. Of equals the first."""
+    """R3: the message settled last; one on this thread beats all others. Of equals the last, as the mail names them."""
 
-    def weight(found: Found) -> tuple[bool, datetime, str]:
-        return lands_on(found, thread), found.settled_at, found.message_id
+    def weight(found: Found) -> tuple[bool, datetime]:
+        return lands_on(found, thread), found.settled_at
 
-    return max(filter(None, known), key=weight, default=None)
+    return max(reversed([*filter(None, known)]), key=weight, default=None)
 
 
 def settled_by(event: MessageSettled, former: Settled | None) -> Settled:

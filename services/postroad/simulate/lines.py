@@ -44,14 +44,19 @@ class SmarthostLine(_Line, frozen=True, kw_only=True):
 
 
 class FetchedMessage(_Line, frozen=True, kw_only=True):
-    uid: int
+    """A mail as it stands on the server. `fault`: what is away while it is taken."""
+
+    uid: int  # of POP3: the unique id
     seen: bool = False
     raw: str
     fault: Literal["store", "broker"] | None = None
 
 
 class FetchLine(_Line, frozen=True, kw_only=True):
+    """One poll. What is not among the messages is gone from the server."""
+
     mailbox: str
+    uidvalidity: int = 1  # of IMAP; another one than before starts anew
     messages: tuple[FetchedMessage, ...] = ()
 
 
@@ -77,6 +82,7 @@ class Line(_Line, frozen=True, kw_only=True):
     apply: dict[str, Any] | None = None
     event: dict[str, Any] | None = None
     mail: MailLine | None = None
+    explain: MailLine | None = None
     smarthost: SmarthostLine | None = None
     fetch: FetchLine | None = None
     test: TestLine | None = None

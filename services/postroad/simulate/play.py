@@ -11,29 +11,37 @@ import msgspec
 
 from postroad.bounces.worker import WORKER as BOUNCES
 from postroad.dispatch.worker import worker as dispatch
+from postroad.explain.mail import entries, explain
 from postroad.fanout.worker import WORKER as FANOUT
 from postroad.ingest.accept import Origin
-from postroad.ingest.read import read
-from postroad.ingest.received import Acceptance, received
+from postroad.ingest.checkpoint import Checkpoint
+from postroad.ingest.checkpoint import place as place_of
+from postroad.ingest.read import Reading, read
+from postroad.ingest.received import Acceptance, Stored, received
 from postroad.ingest.recipients import judge
 from postroad.loop_guard.worker import WORKER as LOOP_GUARD
 from postroad.mail.address import normalise
+from postroad.routing.release import released
 from postroad.routing.worker import WORKER as ROUTING
 from postroad.runtime.config import Config
 from postroad.runtime.memory import MemoryLog
 from postroad.runtime.objects import digest
 from postroad.simulate.lines import BadLine, FetchLine, MailLine, SmarthostLine, StateLine, TestLine, parse
+from postroad.simulate.polled import Poll
 from postroad.simulate.pretend import Pretended
+from postroad.stage import Stage
 from postroad.views import Views
 from postroad.views.declared import Undeclarable, declared
 from postroad_schemas import TYPES, Event, Tombstone, event_id
-from postroad_schemas.directory import KeyState, RowProposed, SigningKey
-from postroad_schemas.mail import Door, HeldMail, MailReceived, Release
+from postroad_schemas.directory import IncomingMailbox, KeyState, RowProposed, SigningKey
+from postroad_schemas.mail import Door, HeldMail, MailReceived
 from postroad_schemas.values import Envelope, ObjectRef
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _SECRET = b"postroad simulate: a fixed key, so that the same input gives the same bytes"
 _YES = {Door.SMTP: 250, Door.LMTP: 250, Door.HTTP: 202, Door.PIPE: 0, Door.IMAP: 0, Door.POP3: 0}
+
+EXPLAINED_BY: tuple[Stage[Any], ...] = (*ROUTING.stages, *LOOP_GUARD.stages, *FANOUT.stages)
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -57,6 +65,7 @@ class Simulation:
             start=START,
             shuffle=random.Random(shuffle) if shuffle is not None else None,  # noqa: S311  # order, not secrets
         )
+        self._checkpoints: dict[str, Checkpoint] = {}  # by the mailbox's place
         key = SigningKey(key_id="a", secret="env:SIMULATED", state=KeyState.CURRENT, created_at=START)  # noqa: S106
         self.pretended.clock = lambda: self.log.now
         self.log.publish([key])
@@ -132,7 +141,6 @@ class Simulation:
 
     def mail(self, line: MailLine) -> None:
         raw = _raw(line)
-        mailbox = self.views.directory.row(f"mailbox/{line.mailbox}") if line.mailbox else None
         recipients = line.rcpt_to
         if line.door in (Door.SMTP, Door.LMTP):
             if recipients is not None and not (recipients := self._recipients(line.door, recipients)):
@@ -140,9 +148,23 @@ class Simulation:
             if len(raw) > self.views.directory.number("mail.smtp.size"):
                 self._answer(line.door, 552, "5.3.4 message larger than SIZE allows")
                 return
-        reverse_path = None if line.mail_from is None else line.mail_from.strip("<>")  # also as it is said in SMTP
-        envelope = Envelope(mail_from=reverse_path, rcpt_to=recipients)
-        origin = Origin(
+        envelope = _envelope(line, recipients)
+        event = self._accept(raw, envelope, self._origin(line))
+        answered = envelope.rcpt_to or ("",) if line.door is Door.LMTP else ("",)  # RFC 2033 4.2: each recipient
+        for recipient in answered:
+            self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}", recipient)
+        self._publish(event)
+
+    def explain(self, line: MailLine) -> None:
+        origin = self._origin(line)
+        reading = read(_raw(line), origin)
+        stored = reading.stored({content: digest(content) for content in reading.objects})
+        event = self._received(reading, stored, _envelope(line, line.rcpt_to), origin)
+        self._say({"explained": entries(explain(event, EXPLAINED_BY, self.log.state, self.views))})
+
+    def _origin(self, line: MailLine) -> Origin:
+        mailbox = self.views.directory.row(f"mailbox/{line.mailbox}") if line.mailbox else None
+        return Origin(
             line.door,
             session="simulated",
             ordinal=str(self._number),
@@ -151,11 +173,6 @@ class Simulation:
             keep_attachments=getattr(mailbox, "keep_attachments", True),
             keep_original=getattr(mailbox, "keep_original", False),
         )
-        event = self._accept(raw, envelope, origin)
-        answered = envelope.rcpt_to or ("",) if line.door is Door.LMTP else ("",)  # RFC 2033 4.2: each recipient
-        for recipient in answered:
-            self._answer(line.door, _YES[line.door], f"2.0.0 accepted as {event.event_id}", recipient)
-        self._publish(event)
 
     def _recipients(self, door: Door, recipients: tuple[str, ...]) -> tuple[str, ...]:
         """I5: RCPT by RCPT; those that are accepted."""
@@ -177,9 +194,15 @@ class Simulation:
     def _accept(self, raw: bytes, envelope: Envelope, origin: Origin) -> MailReceived:
         reading = read(raw, origin)
         refs = {content: self._keep(content) for content in dict.fromkeys(reading.objects)}
-        event = received(
+        event = self._received(reading, reading.stored(refs), envelope, origin)
+        if self._contents:
+            self._say_objects(event)
+        return event
+
+    def _received(self, reading: Reading, stored: Stored, envelope: Envelope, origin: Origin) -> MailReceived:
+        return received(
             reading.mail,
-            reading.stored(refs),
+            stored,
             Acceptance(
                 event_id=event_id("accepted", origin.door, origin.session, origin.ordinal),
                 at=self.log.now,
@@ -190,9 +213,6 @@ class Simulation:
             ),
             self.views.directory,
         )
-        if self._contents:
-            self._say_objects(event)
-        return event
 
     def _keep(self, content: bytes) -> ObjectRef:
         ref = digest(content)
@@ -220,16 +240,7 @@ class Simulation:
     def release(self, mail_id: str) -> None:
         held = self._held(mail_id)
         new_id = event_id("released", mail_id, str(self._number))
-        self._publish(
-            Tombstone(topic="held", key=mail_id),
-            msgspec.structs.replace(
-                held.mail,
-                event_id=new_id,
-                cause_id=mail_id,
-                occurred_at=self.log.now,
-                release=Release(held=mail_id, rule=held.rule, by="simulate"),
-            ),
-        )
+        self._publish(Tombstone(topic="held", key=mail_id), released(held, "simulate", self.log.now, new_id))
 
     def drop(self, mail_id: str) -> None:
         self._held(mail_id)
@@ -241,8 +252,26 @@ class Simulation:
             raise BadLine(f"no mail is held under {mail_id!r}; held: {', '.join(self.log.rows('held')) or 'none'}")
         return row
 
-    def fetch(self, _: FetchLine) -> None:
-        raise BadLine("not yet: fetch")
+    def fetch(self, line: FetchLine) -> None:
+        """I4: what is pending is told of, then what became of it. The line itself is the login that works (D8)."""
+        mailbox = self.views.directory.row(f"mailbox/{line.mailbox}")
+        if not isinstance(mailbox, IncomingMailbox):
+            names = ", ".join(row.name for row in self.views.directory.mailboxes()) or "none"
+            raise BadLine(f"there is no mailbox {line.mailbox!r}; declared: {names}")
+        if len({message.uid for message in line.messages}) < len(line.messages):
+            raise BadLine("a uid stands twice in one mailbox: each message has its own")
+        polled = Poll(mailbox, line, self._checkpoints.get(place_of(mailbox)))
+        size = self.views.directory.number("mail.smtp.size")
+        events = []
+        for message in polled.pending():
+            raw = message.raw.encode("utf-8", "surrogatepass")
+            taken = message.fault is None and len(raw) <= size
+            if taken:
+                events.append(self._accept(raw, Envelope(), polled.origin(message)))
+            self._say({"mailbox": polled.told(message, taken)})
+        self._checkpoints[place_of(mailbox)] = polled.checkpoint
+        for event in events:
+            self._publish(event)
 
     def test(self, _: TestLine) -> None:
         raise BadLine("not yet: test")
@@ -280,6 +309,7 @@ PLAYS: dict[str, Callable[[Simulation, Any], None]] = {
     "apply": Simulation.apply,
     "event": Simulation.event,
     "mail": Simulation.mail,
+    "explain": Simulation.explain,
     "smarthost": Simulation.smarthost,
     "fetch": Simulation.fetch,
     "test": Simulation.test,
@@ -300,6 +330,11 @@ def _unknown(given: Any, known: Any, place: str = "") -> Iterator[str]:
     elif isinstance(given, list | tuple) and isinstance(known, list | tuple):
         for one, other in zip(given, known, strict=False):
             yield from _unknown(one, other, place)
+
+
+def _envelope(line: MailLine, recipients: tuple[str, ...] | None) -> Envelope:
+    """The reverse-path also as it is said in SMTP, with brackets."""
+    return Envelope(mail_from=None if line.mail_from is None else line.mail_from.strip("<>"), rcpt_to=recipients)
 
 
 def _raw(line: MailLine) -> bytes:

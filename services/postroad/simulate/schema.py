@@ -27,6 +27,14 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
                 "domain": [{"name": "example.com", "default": True}],
                 "alias": [{"address": "sales@example.com", "record_type": "crm.lead"}],
                 "contact": [{"id": "eve", "address": _EVE}],
+                "mailbox": [
+                    {
+                        "name": "office",
+                        "host": "imap.example.net",
+                        "credentials": {"username": "office", "secret": "env:OFFICE"},
+                        "record_type": "crm.lead",
+                    }
+                ],
                 "parameters": {"mail.gateway.loop.threshold": 5},
             }
         },
@@ -43,6 +51,12 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         "is that id (R16).",
         {"mail": {"raw": f"From: {_EVE}\r\nTo: sales@example.com\r\n\r\nPens?\r\n", "mail_from": _EVE}},
     ),
+    "explain": (
+        "What would happen to a mail now, entry by entry: every rule tried, in order, with its verdict and why; the "
+        "states that were looked at; each budget with its count and limit; and last the outcome, the notice and who "
+        "would be told. Written like `mail`. Changes nothing: no door judges it, nothing is kept.",
+        {"explain": {"raw": f"From: {_EVE}\r\nTo: sales@example.com\r\n\r\nPens?\r\n", "mail_from": _EVE}},
+    ),
     "smarthost": (
         "How a server answers from now on, at each step of the transaction: a reply (text, number or object), "
         '"refused" (no connection) or "drop" (lost there). `rcpt` is by address, "*" for all others. `drop` loses '
@@ -50,7 +64,13 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         "`name` is a declared server's, or default for the built-in one. Without further keys it accepts all.",
         {"smarthost": {"name": "default", "rcpt": {_EVE: "450 4.2.0 greylisted"}, "times": 1}},
     ),
-    "fetch": ('A poll of a mailbox. Answers "not yet".', {"fetch": {"mailbox": "office"}}),
+    "fetch": (
+        "One poll of a declared mailbox (I4), confirmed or not: all that now stands on its server, by uid (of POP3 the "
+        "unique id). What is taken is what a worker would take, by the checkpoint of the polls before; what stays "
+        "away has a fault, store or broker, or is too large. Answers `mailbox` for each message that was to be "
+        "taken, then the events.",
+        {"fetch": {"mailbox": "office", "messages": [{"uid": 1, "raw": f"From: {_EVE}\r\n\r\nPens?\r\n"}]}},
+    ),
     "test": ('Test of a server\'s connection (O12). Answers "not yet".', {"test": {"smarthost": "default"}}),
     "release": ("Lets a held mail go on (R17), by its key in topic held.", {"release": "the key"}),
     "drop": ("Drops a held mail, by its key in topic held.", {"drop": "the key"}),
@@ -87,9 +107,22 @@ OUT: dict[str, Any] = {
             "reply": {"code": 250, "text": "the last reply; code 0: none came"},
         },
     },
-    "mailbox": {"line": 1, "mailbox": {"mailbox": "", "uid": 1, "seen": True, "deleted": False}},
+    "mailbox": {
+        "means": "how a message stands on its server after the poll: neither seen nor deleted if it was not accepted",
+        "line": 1,
+        "mailbox": {"mailbox": "office", "uid": 1, "seen": True, "deleted": False},
+    },
     "tested": {"line": 1, "tested": {"smarthost": "", "step": "", "reply": {}}},
     "state": {"line": 1, "state": {"of": "thread", "key": "crm.lead/7", "value": "what is kept at that key, or null"}},
+    "explained": {
+        "line": 1,
+        "explained": [
+            {"rule": "R1", "name": "duplicate", "verdict": "does not apply", "why": ""},
+            {"stage": "routing", "key": "", "state": "what was found there, in words"},
+            {"budget": "", "count": 0, "limit": 20, "window": 7200, "verdict": "passes"},
+            {"outcome": "delivered", "rule": "R9", "why": "", "threads": [], "notice": "none", "told": [], "also": []},
+        ],
+    },
     "object": {
         "line": 1,
         "object": {"ref": "", "type": "", "name": "", "content_id": "", "base64": ""},

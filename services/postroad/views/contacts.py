@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from postroad.mail.address import normalise
 from postroad_schemas.directory import Contact, ContactKind
-from postroad_schemas.topic import normalise
 
 _NO_DATE = datetime.max.replace(tzinfo=UTC)
 
@@ -38,7 +38,10 @@ class Contacts:
 
     def with_address(self, address: str) -> tuple[Contact, ...]:
         """All contacts with this address, active or not; internal first, then oldest (R15)."""
-        found = (self._by_id[contact_id] for contact_id in self._by_address.get(address, ()))
+        ids = self._by_address.get(address)
+        if not ids:
+            return ()
+        found = (self._by_id[contact_id] for contact_id in ids)
         return tuple(
             sorted(found, key=lambda c: (c.kind != ContactKind.INTERNAL, c.created_at or _NO_DATE, c.contact_id))
         )

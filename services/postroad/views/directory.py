@@ -135,6 +135,14 @@ class Directory:
         found = (self._kinds["alias"].get(name) for name in self._by_local.get(local_part, ()))
         return tuple(alias for alias in found if isinstance(alias, Alias))
 
+    def called(self, name: str) -> tuple[Alias, ...]:
+        """The alias that events call so, "local@domain"; if it was renamed since, under its new name (D9)."""
+        row = self._kinds.get("alias", {}).get(name)
+        if isinstance(row, Alias):
+            return (row,)
+        found = self.ours(name)
+        return found.aliases if found and found.former else ()
+
     def aliases(self) -> tuple[Alias, ...]:
         return tuple(row for row in self.rows("alias") if isinstance(row, Alias))
 

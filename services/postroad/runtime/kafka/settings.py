@@ -71,7 +71,10 @@ async def close(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
         client._sender.sender_task.cancel()
     try:
         await asyncio.wait_for(client.stop(), STOP_SECONDS)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # it is us who are cancelled; otherwise the client let out that of its own tasks
         log.warning("client did not stop", error=f"{type(error).__name__}: {error}")
 
 

@@ -1,20 +1,25 @@
 """A topic from its beginning to where it ends now, for commands."""
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings, topics
+from postroad.runtime.kafka.changelog import state_key
 from postroad.runtime.worker import Unavailable
 
 POLL_MS = 500
 
 
-async def read_whole(kafka: Kafka, topic: str) -> list[tuple[bytes, bytes | None]]:
-    """Keys and values, in order of a partition. Raises Unavailable."""
+async def read_whole(kafka: Kafka, topic: str, key: bytes | None = None) -> list[tuple[bytes, bytes | None]]:
+    """Keys and values, in order of a partition; of one key only, the partition it is in is read. Raises Unavailable."""
     consumer = settings.reader(kafka, f"{kafka.prefix}.command")
     try:
         await consumer.start()
         partitions = await topics.partitions(kafka, (topic,))
+        if key is not None:
+            partitions = [TopicPartition(topic, (murmur2(key) & 0x7FFFFFFF) % len(partitions))]
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -22,10 +27,15 @@ async def read_whole(kafka: Kafka, topic: str) -> list[tuple[bytes, bytes | None
         left = {at for at in partitions if ends[at] > 0}
         while left:
             for messages in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                found += [(message.key or b"", message.value) for message in messages]
+                found += [(made.key or b"", made.value) for made in messages if key is None or _is_of(made.key, key)]
             left = {at for at in left if await consumer.position(at) < ends[at]}
         return found
     except (KafkaError, OSError, LookupError) as error:
         raise Unavailable(f"{topic} cannot be read from {kafka.bootstrap}: {error}") from error
     finally:
         await consumer.stop()
+
+
+def _is_of(written: bytes | None, key: bytes) -> bool:
+    """Changelogs write a key that begins with NUL behind another."""
+    return written in (key, state_key(key))
