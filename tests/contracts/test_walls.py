@@ -21,9 +21,11 @@ SHELLS = "shells are imported by shells, never by a core"
 LAYERS = "each layer imports only those below it"
 FAUST = "faust only in postroad.runtime.faust"
 AIOKAFKA = "aiokafka only in the runners, and in the example for apps"
+AIOHTTP = "aiohttp only in ingest's doors"
 AIOSMTPD = "aiosmtpd only in ingest's doors"
+IMAPCLIENT = "imapclient and poplib only in ingest's doors"
 AIOSMTPLIB = "aiosmtplib only in dispatch's transports"
-ALL = {SCHEMAS, WORKERS, CORES, SHELLS, LAYERS, FAUST, AIOKAFKA, AIOSMTPD, AIOSMTPLIB}
+ALL = {SCHEMAS, WORKERS, CORES, SHELLS, LAYERS, FAUST, AIOKAFKA, AIOHTTP, AIOSMTPD, IMAPCLIENT, AIOSMTPLIB}
 
 PLANTED = [
     (SCHEMAS, "schemas/postroad_schemas/event.py", "import idna", "a client library in the events"),
@@ -47,7 +49,9 @@ PLANTED = [
     (FAUST, "services/postroad/runtime/memory.py", "import faust", "faust in another runner"),
     (FAUST, "services/postroad/cli/schemas.py", "import mode", "faust's services in the command"),
     (AIOKAFKA, "services/postroad/simulate/lines.py", "import aiokafka", "Kafka in a dry run"),
+    (AIOHTTP, "services/postroad/cli/pipe.py", "from aiohttp import web", "a web server in the command"),
     (AIOSMTPD, "services/postroad/tour/letters.py", "import aiosmtpd", "a door in the tour"),
+    (IMAPCLIENT, "services/postroad/cli/main.py", "import imapclient", "a mailbox's library in the command"),
     (AIOSMTPLIB, "services/postroad/cli/parse.py", "import aiosmtplib", "sending from the command"),
 ]
 

@@ -2,22 +2,15 @@
 
 import asyncio
 import smtplib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from postroad.ingest.doors.smtp import SmtpDoor
-from postroad.runtime.config import Config, Smtp
 from postroad.runtime.worker import Unavailable
-from postroad_schemas.directory import Parameter
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.values import ObjectRef
-from tests.support.declared import tools
-
-MAIL = b"From: anna@example.org\r\nTo: sales@example.com\r\nMessage-ID: <1@example.org>\r\nSubject: Hi\r\n\r\nHello\r\n"
+from tests.ingest.dialog import MAIL, Client, door, greeted
 
 
 class Broken:
@@ -34,22 +27,6 @@ class Broken:
 
     async def delete(self, ref: str) -> None:
         raise Unavailable("the disk is full")
-
-
-@asynccontextmanager
-async def door(
-    publish: Callable[[Sequence[Any]], Awaitable[None]], store: Any = None, **smtp: Any
-) -> AsyncIterator[SmtpDoor]:
-    config = Config(smtp=Smtp(port=0, hostname="mx.example.com", **smtp))
-    given = tools(publish, config=config)
-    if store is not None:
-        given = type(given)(given.publish, given.views, store, given.clock, given.config)
-    opened = SmtpDoor(given)
-    await opened.start()
-    try:
-        yield opened
-    finally:
-        await opened.stop()
 
 
 def session(port: int, talk: Callable[[smtplib.SMTP], Any]) -> Any:
@@ -138,109 +115,94 @@ async def test_what_is_not_durable_is_answered_not_now(store: Any, broker: Excep
     assert (answer[0], answer[1].split()[0]) == (code, b"4.3.0")
 
 
-SIZE = Parameter(name="mail.smtp.size", value="1000000")
+COMMANDS = b"MAIL FROM:<b@example.org>\r\nRCPT TO:<sales@example.com>\r\nDATA\r\n"
 
 
-async def nothing(events: Sequence[Any]) -> None:
-    """Acknowledges everything."""
-
-
-@pytest.mark.parametrize(
-    ("talk", "code", "status"),
-    [
-        pytest.param(lambda c: c.docmd("RCPT", "TO:<sales@example.com>"), 503, "5.5.1", id="RCPT before MAIL"),
-        pytest.param(
-            lambda c: (c.mail("a@example.org"), c.rcpt("nobody@example.com"))[1], 550, "5.1.1", id="unknown recipient"
-        ),
-        pytest.param(
-            lambda c: (c.mail("a@example.org"), c.rcpt("anna@elsewhere.example"))[1], 550, "5.7.1", id="relaying"
-        ),
-        pytest.param(
-            lambda c: (c.mail("a@example.org"), c.rcpt("nobody@example.com"), c.docmd("DATA"))[2],
-            503,
-            "5.5.1",
-            id="DATA without an accepted recipient",
-        ),
-        pytest.param(
-            lambda c: c.docmd("MAIL", "FROM:<a@example.org> SIZE=99999999"), 552, "5.3.4", id="announced too large"
-        ),
-        pytest.param(lambda c: data(c, MAIL + b"x\r\n" * 400_000), 552, "5.3.4", id="too large while read"),
-        pytest.param(lambda c: data(c, MAIL + b"x" * 200_000), 500, "5.6.0", id="a line too long"),
-    ],
-)
-async def test_each_refusal_has_an_enhanced_status(talk: Any, code: int, status: str) -> None:
-    async with door(nothing) as opened:
-        opened._tools.views.apply("directory", "parameter/mail.smtp.size", SIZE)
-        answer = await asyncio.to_thread(session, opened.port, talk)
-
-    assert (answer[0], answer[1].split()[0].decode()) == (code, status)
-
-
-async def test_too_many_connections_are_told_so() -> None:
-    async with door(nothing, max_connections=1) as opened:
-        with socket.create_connection(("127.0.0.1", opened.port)) as first:
-            await asyncio.to_thread(first.recv, 200)
-            with socket.create_connection(("127.0.0.1", opened.port)) as second:
-                assert (await asyncio.to_thread(second.recv, 200)).startswith(b"421 4.7.0")
-
-
-async def test_too_many_recipients_are_asked_to_come_later() -> None:
-    def talk(client: smtplib.SMTP) -> int:
-        client.mail("a@example.org")
-        client.rcpt("sales@example.com")
-        return client.rcpt("catchall@example.com")[0]
-
-    async with door(nothing, max_recipients=1) as opened:
-        assert await asyncio.to_thread(session, opened.port, talk) == 452
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [
-        pytest.param(b"\n.\n", id="bare LF"),
-        pytest.param(b"\r.\r", id="bare CR"),
-        pytest.param(b"\n.\r\n", id="LF dot CRLF"),
-        pytest.param(b"\r\n.\n", id="CRLF dot LF"),
-        pytest.param(b"\r\n.\r", id="CRLF dot CR"),
-    ],
-)
-async def test_no_message_is_smuggled_behind_another_ending(ending: bytes) -> None:
+async def test_what_is_pipelined_is_answered_in_order_and_what_stands_behind_a_mail_is_commands() -> None:
+    """RFC 2920: DATA is the last of a group; here a client does not even wait for its 354."""
     published: list[Any] = []
 
     async def publish(events: Sequence[Any]) -> None:
         published.extend(events)
 
-    inner = b"MAIL FROM:<b@example.org>\r\nRCPT TO:<sales@example.com>\r\nDATA\r\n" + MAIL
-    async with door(publish) as opened:
+    async with door(publish) as opened, greeted(opened.port) as client:
+        client.writer.write(b"EHLO c.example\r\n" + (COMMANDS + MAIL + b".\r\n") * 2 + b"NOOP\r\nQUIT\r\n")
+        codes = [(await client.reply())[:3] for _ in range(11)]
 
-        def talk() -> bytes:
-            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as raw, raw.makefile("rb") as lines:
-                lines.readline()
-                for command in (
-                    b"HELO c.example",
-                    b"MAIL FROM:<a@example.org>",
-                    b"RCPT TO:<sales@example.com>",
-                    b"DATA",
-                ):
-                    raw.sendall(command + b"\r\n")
-                    lines.readline()
-                raw.sendall(MAIL + ending + inner + b"\r\n.\r\n")
-                return lines.readline()
-
-        assert (await asyncio.to_thread(talk)).startswith(b"250")
-
-    assert len(published) == 1
+    assert codes == ["250", *("250", "250", "354", "250") * 2, "250", "221"]
+    assert len(published) == 2
 
 
-async def test_a_stop_finishes_what_is_being_taken_in() -> None:
-    started = asyncio.Event()
+@pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n"])
+@pytest.mark.parametrize("choice", ["refuse", "accept"])
+async def test_no_message_is_smuggled_behind_another_ending(ending: bytes, choice: str) -> None:
+    """Refused: nothing comes in. Accepted: one mail, and the other is its text."""
+    published: list[Any] = []
 
     async def publish(events: Sequence[Any]) -> None:
-        started.set()
-        await asyncio.sleep(0.3)
+        published.extend(events)
+
+    async with door(publish, bare_newlines=choice) as opened, greeted(opened.port) as client:
+        reply = await client.mail(MAIL + ending + COMMANDS + MAIL)
+        assert (await client.say("NOOP")).startswith("250")
+
+    assert reply[:3] == ("550" if choice == "refuse" else "250")
+    assert len(published) == (choice == "accept")
+
+
+async def test_lines_that_end_with_lf_alone_are_taken_unchanged() -> None:
+    published: list[Any] = []
+
+    async def publish(events: Sequence[Any]) -> None:
+        published.extend(events)
+
+    content = MAIL.replace(b"\r\n", b"\n")
+    async with door(publish) as opened, greeted(opened.port) as client:
+        assert (await client.mail(content + b"\r\n")).startswith("250")
+        assert await opened._tools.store.get(published[0].raw.ref) == content + b"\r\n"
+
+
+async def test_a_large_mail_is_accepted_as_it_was_sent() -> None:
+    published: list[Any] = []
+
+    async def publish(events: Sequence[Any]) -> None:
+        published.extend(events)
+
+    content = MAIL + b"".join(b"line %d\r\n" % number for number in range(70_000))
+    async with door(publish) as opened, greeted(opened.port) as client:
+        assert (await client.mail(content)).startswith("250")
+        assert await opened._tools.store.get(published[0].raw.ref) == content
+        assert opened._desk.flight.octets == 0
+
+
+async def test_who_goes_away_within_a_mail_leaves_nothing() -> None:
+    published: list[Any] = []
+
+    async def publish(events: Sequence[Any]) -> None:
+        published.extend(events)
 
     async with door(publish) as opened:
-        sending = asyncio.create_task(asyncio.to_thread(session, opened.port, data))
-        await started.wait()
-        await opened.stop()
-        assert (await sending)[0] == 250
+        async with greeted(opened.port) as client:
+            await client.say("EHLO c.example", "MAIL FROM:<a@example.org>", "RCPT TO:<sales@example.com>", "DATA")
+            client.writer.write(MAIL + b"x" * 100_000)
+            await client.writer.drain()
+        await opened._desk.left()
+        assert opened._desk.flight.octets == 0
+    assert not published
+
+
+async def test_a_session_has_one_id_and_its_mails_are_counted() -> None:
+    """I8: two sessions never give the same event."""
+    published: list[Any] = []
+
+    async def publish(events: Sequence[Any]) -> None:
+        published.extend(events)
+
+    async def twice(client: Client) -> None:
+        for _ in range(2):
+            assert (await client.mail()).startswith("250")
+
+    async with door(publish) as opened, greeted(opened.port) as one, greeted(opened.port) as other:
+        await asyncio.gather(twice(one), twice(other))
+
+    assert len({event.event_id for event in published}) == 4

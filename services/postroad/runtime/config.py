@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from postroad_schemas.directory import Credentials, Security
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,12 +47,50 @@ class Smtp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str = "127.0.0.1"
     port: Port = 2525
     hostname: str = ""  # in the greeting; empty: the machine's
-    max_recipients: Count = 100
-    max_connections: Count = 200
-    command_timeout: float = 300.0  # seconds, RFC 5321 4.5.3.2
-    in_flight: Count = 256 * 1024 * 1024  # octets being taken in before the door answers 4xx
-    certificate: str = ""  # PEM file; with it STARTTLS is offered
+    tls_port: Port = 0  # TLS from the first octet (RFC 8314); 0: not opened
+    proxy: bool = False  # every connection begins with a header of the PROXY protocol: peers are who it names
+    certificate: str = ""  # PEM file; with it STARTTLS is offered. Read again when it changes
     key: str = ""
+    require_tls: bool = False  # no mail in the clear
+    bare_newlines: Literal["refuse", "accept"] = "refuse"  # mails with dots that others may take for their end
+    max_connections: Count = 200
+    max_connections_per_peer: Count = 50  # one IPv4 address, or a /64 of IPv6
+    max_recipients: Count = 100
+    max_mails: Count = 1000  # of one connection
+    max_commands: Count = 1000  # without a mail that was accepted
+    max_errors: Count = 20  # the same
+    mails_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0  # of one peer; 0: any number
+    command_timeout: Seconds = 300.0  # RFC 5321 4.5.3.2
+    session_time: Seconds = 3600.0
+    data_grace: Seconds = 60.0  # after it a message must have come at the least rate
+    data_rate: Count = 1000  # octets a second
+    in_flight: Count = 2 * 1024**3  # octets being taken in before the door answers 4xx; on disk but for small mails
+    spool: str = ""  # folder for large mails while they are taken in; empty: the system's for temporary files
+
+
+class Lmtp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The LMTP door (RFC 2033), for a mail server beside us. Off unless it has a port or the path of a Unix socket."""
+
+    host: str = "127.0.0.1"
+    port: Port = 0
+    path: str = ""  # comes before host and port
+
+
+class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP door, `POST /mail`. Off unless it has a port."""
+
+    host: str = "127.0.0.1"
+    port: Port = 0
+    token: str = ""  # what a client must bear, by reference: "env:NAME" or "file:PATH"
+    in_flight: Count = 128 * 1024 * 1024  # octets being taken in before the door answers 503
+    body_timeout: float = 300.0  # seconds that a client may take to send a mail
+
+
+class Mailboxes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The polling of incoming mailboxes (D8). Of several ingest processes only one may have it enabled."""
+
+    enabled: bool = True
+    folder: str = "var/mailboxes"  # where it is kept what was taken from each
 
 
 class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +109,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: Log = Log()
     kafka: Kafka = Kafka()
     smtp: Smtp = Smtp()
+    lmtp: Lmtp = Lmtp()
+    http: Http = Http()
+    mailboxes: Mailboxes = Mailboxes()
     relay: Relay = Relay()
     trusted_authserv: tuple[str, ...] = ()  # whose Authentication-Results are believed (I7)
 
@@ -114,9 +156,8 @@ def explain(error: msgspec.ValidationError, known: tuple[str, ...]) -> str:
 
 
 def _fields_at(place: str) -> tuple[str, ...]:
-    kinds: dict[str, type[msgspec.Struct]] = {"store": Store, "log": Log, "kafka": Kafka, "smtp": Smtp, "relay": Relay}
-    kind = kinds.get(place.split(".")[0])
-    return kind.__struct_fields__ if kind else ()
+    kind = getattr(Config(), place.split(".")[0], None)
+    return kind.__struct_fields__ if isinstance(kind, msgspec.Struct) else ()
 
 
 def secret(reference: str) -> bytes | None:

@@ -6,8 +6,8 @@ import errno
 import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from postroad.runtime.worker import ObjectStore, Unavailable
 from postroad_schemas.values import ObjectRef
 
 R = TypeVar("R")
-THREADS = 8  # of the file store: so many fsyncs at once
+THREADS = 16  # of the file store: so many fsyncs at once
 _REF = re.compile(r"sha256/([0-9a-f]{64})", re.ASCII)
 _ADVICE = {
     errno.ENOSPC: "free disk space",
@@ -85,11 +85,12 @@ class FileStore:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
 
     async def put(self, content: bytes) -> ObjectRef:
-        return await self._in_thread(lambda: self._put(content))
+        [made] = await self.put_all([content])
+        return made
 
     async def put_all(self, contents: Sequence[bytes]) -> list[ObjectRef]:
-        """One after another in one thread: a mail is one errand, not many."""
-        return await self._in_thread(lambda: [self._put(content) for content in contents])
+        """Together in one thread: a mail is one errand, and what is synced together is written together."""
+        return await self._in_thread(lambda: self._put_all(contents))
 
     async def get(self, ref: str) -> bytes:
         return await self._in_thread(lambda: self._get(ref))
@@ -105,26 +106,29 @@ class FileStore:
             advice = _ADVICE.get(error.errno or 0, "check the disk and the folder")
             raise Unavailable(f"objects in {self._folder}: {error.strerror}: {advice}") from error
 
-    def _put(self, content: bytes) -> ObjectRef:
-        made = digest(content)
-        path = self._path(made.ref)
-        self._make_folders(path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size == made.size:
-                _sync_folder(path.parent)  # another put may have renamed it just now
-                return made
-        handle, written = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
+    def _put_all(self, contents: Sequence[bytes]) -> list[ObjectRef]:
+        """Each step for all of them before the next: the first sync of a step does most of the work of the others."""
+        made = [digest(content) for content in contents]
+        places = {self._path(ref.ref): content for ref, content in zip(made, contents, strict=True)}
+        folders = {path.parent for path in places}
+        self._make_folders(folders)
+        written: dict[Path, str] = {}
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(written).replace(path)
+            for path, content in places.items():
+                if not _stands(path, len(content)):
+                    written[path] = f"{path.parent}/.{secrets.token_hex(8)}.new"
+                    _write(written[path], content)
+            for name in written.values():
+                _sync(name, os.O_RDWR)
+            for path, name in written.items():
+                Path(name).replace(path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                Path(written).unlink()
+            for name in written.values():
+                with contextlib.suppress(OSError):
+                    Path(name).unlink()
             raise
-        _sync_folder(path.parent)
+        for folder in folders:
+            _sync_folder(folder)  # also for what stood there: another put may have renamed it just now
         return made
 
     def _get(self, ref: str) -> bytes:
@@ -133,22 +137,27 @@ class FileStore:
         except FileNotFoundError:
             raise _absent(ref) from None
 
-    def _make_folders(self, folder: Path) -> None:
-        """With those above it. Each name is on the disk before something is put under it, also one made elsewhere."""
-        if folder in self._lasting:
-            return
-        if folder != folder.parent:
-            self._make_folders(folder.parent)
-            folder.mkdir(exist_ok=True)
-            _sync_folder(folder.parent)
-        self._lasting.add(folder)
+    def _make_folders(self, folders: Iterable[Path]) -> None:
+        """With those above them. Their names are on the disk on return, also of those that were made elsewhere."""
+        new: set[Path] = set()
+        for inner in folders:
+            while inner not in self._lasting and inner not in new:
+                new.add(inner)
+                inner = inner.parent
+        if new:
+            outermost_first = sorted(new, key=lambda folder: len(folder.parts))
+            for folder in outermost_first:
+                folder.mkdir(exist_ok=True)
+            for above in dict.fromkeys(folder.parent for folder in outermost_first):
+                _sync_folder(above)
+            self._lasting |= new
 
     def _path(self, ref: str) -> Path:
         named = _REF.fullmatch(ref)
         if named is None:
             raise _absent(ref)
         name = named[1]
-        return self._folder / "sha256" / name[:2] / name[2:4] / name
+        return Path(f"{self._folder}/sha256/{name[:2]}/{name[2:4]}/{name}")
 
 
 class BucketStore:
@@ -193,8 +202,29 @@ class BucketStore:
         return Unavailable(f"objects in {self._url}: {_line(error)}: check its address, credentials and rights")
 
 
+def _stands(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _write(name: str, content: bytes) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left) :]
+    finally:
+        os.close(handle)
+
+
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(str(folder), os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(name: str, how: int) -> None:
+    handle = os.open(name, how)
     try:
         os.fsync(handle)
     finally:

@@ -25,7 +25,7 @@ async def sign_with_own_key(tools: Tools, folder: Path) -> None:
                 "no signing key can be read: replies find no thread by our ids; see `postroad show signing_key`"
             )
         return
-    path = await asyncio.to_thread(_key_file, folder / "signing.key")
+    path = await asyncio.to_thread(key_file, folder / "signing.key")
     now = tools.clock()
     new_id = event_id("own signing key", now.isoformat())
     row = SigningKey(key_id=KEY_ID, secret=f"file:{path}", state=KeyState.CURRENT)
@@ -37,7 +37,7 @@ async def sign_with_own_key(tools: Tools, folder: Path) -> None:
     raise Unavailable("the signing key that was proposed does not stand: is the routing worker running?")
 
 
-def _key_file(path: Path) -> Path:
+def key_file(path: Path) -> Path:
     """256 bits, written once. The whole path. Raises Unavailable."""
     path = path.absolute()
     try:

@@ -246,6 +246,19 @@ def read_log(path: Path, topic: str, after: int = 0) -> Iterator[Stored]:
         raise Unavailable(f"{path} cannot be read ({error}): check the path and its rights") from error
 
 
+def read_states(path: Path, core: str, key: bytes | None = None) -> dict[bytes, bytes]:
+    """States of a stage or sender, all or of one key, also beside a running process. Raises Unavailable."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            log = SqliteLog(connection)
+            return log.all_states(core) if key is None else log.load(core, (key,))
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read ({error}): check the path and its rights") from error
+
+
 def _select(topic: str) -> str:
     source = "rows" if is_table(topic) else "records"
     headers = "NULL" if is_table(topic) else "headers"

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.tables.table import Table
@@ -48,15 +49,18 @@ class GuardedConsumer(driver.Consumer):  # type: ignore[misc]
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Passes over what does not come next, and fetches again from there."""
         astray: set[TP] = set()
-        async for at, message in super().getmany(timeout):
-            expected = self._expected.get(at)
-            if expected is None or message.offset == expected:
-                if expected is not None:
-                    self._expected[at] = expected + 1
-                yield at, message
-            elif message.offset > expected and at not in astray:
-                astray.add(at)
-                await self._find_again(at, expected)
+        try:
+            async for at, message in super().getmany(timeout):
+                expected = self._expected.get(at)
+                if expected is None or message.offset == expected:
+                    if expected is not None:
+                        self._expected[at] = expected + 1
+                    yield at, message
+                elif message.offset > expected and at not in astray:
+                    astray.add(at)
+                    await self._find_again(at, expected)
+        except IllegalStateError as error:  # a partition was revoked under the fetch: what is left of it comes again
+            log.info("fetch overtaken", error=str(error))
 
     async def _find_again(self, at: TP, expected: int) -> None:
         """A record was skipped; or retention deleted it, then its work is gone and the rest goes on."""

@@ -1,0 +1,107 @@
+"""The operator's commands beside workers on a real Apache Kafka: effective within a second, live state read back."""
+
+import asyncio
+import json
+import smtplib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postroad.runtime.broker import Cluster
+from postroad.runtime.config import Config, load
+from postroad.runtime.kafka.workers import load_all
+from tests.support.kafka import fresh_topics
+from tests.support.six import Six, until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+NEEDED = ("routing", "loop_guard", "ingest")
+
+
+@pytest.fixture(scope="module")
+def cluster(broker: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
+    """One process each of the workers that a mail's outcome needs."""
+    made = Six(tmp_path_factory.mktemp("cluster"), broker.bootstrap, relay_port=1)
+    asyncio.run(fresh_topics(load(made.settings)[0].kafka, *load_all(Config())))
+    try:
+        for name in NEEDED:
+            made.start(name)
+        made.wait_for_door()
+        made.postroad("apply", str(made.settings))
+        yield made
+    finally:
+        for name in NEEDED:
+            made.terminate(name)
+
+
+def answered(client: smtplib.SMTP, recipient: str, code: int) -> float:
+    """Seconds until RCPT is answered so."""
+    started = time.monotonic()
+    while client.rcpt(recipient)[0] != code:
+        assert time.monotonic() - started < 5, f"not yet {code}"
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def test_an_alias_is_accepted_within_a_second_and_no_more_once_disabled(cluster: Six) -> None:
+    with smtplib.SMTP("127.0.0.1", cluster.port, timeout=10) as client:
+        client.ehlo()
+        client.mail("a@example.org")
+        assert client.rcpt("jobs@example.com")[0] == 550
+        said = cluster.postroad(
+            "alias", "add", "Jobs@example.com", "--type", "hr.job", "--config", str(cluster.settings)
+        )
+        assert said == "alias/jobs@example.com: local_part=jobs, domain=example.com, record_type=hr.job, " + (
+            "policy=everyone, match=full, active=True\n"
+        )
+        assert answered(client, "jobs@example.com", 250) < 1
+        cluster.postroad("alias", "disable", "jobs@example.com", "--config", str(cluster.settings))
+        assert answered(client, "jobs@example.com", 550) < 1
+
+
+def test_what_a_mail_left_is_seen_by_budgets_and_explain(cluster: Six) -> None:
+    """States of the engine and of Faust, from their changelogs."""
+    message_id = cluster.send(1)
+    until("no outcome", lambda: [e for e in cluster.events("message.settled") if e.settled == message_id])
+    where = ("--config", str(cluster.settings), "--json")
+
+    def budgets() -> dict[str, int]:
+        lines = cluster.postroad("budgets", "--near", "0", *where).splitlines()
+        return {fill["budget"]: fill["count"] for fill in map(json.loads, lines)}
+
+    mine = "author sales@example.com anna1@customer.example"
+    assert until("no budget", budgets) == {"alias sales@example.com": 1, mine: 1}
+    letter = cluster.folder / "letter.eml"
+    written = "From: anna1@customer.example\r\nTo: sales@example.com\r\nMessage-ID: <77@example.org>\r\n"
+    letter.write_text(f"{written}\r\nAgain\r\n")
+    said = json.loads(cluster.postroad("explain", str(letter), *where))
+    assert (said["outcome"], [(one["budget"], one["count"]) for one in said["budgets"]]) == (
+        "delivered",
+        [(mine, 1), ("alias sales@example.com", 1)],
+    )
+    letter.write_text(f"{written}In-Reply-To: {message_id}\r\n\r\nAgain\r\n")
+    said = json.loads(cluster.postroad("explain", str(letter), *where))
+    assert (said["outcome"], said["rule"]) == ("delivered", "R3")
+
+
+def test_a_held_mail_is_released(cluster: Six) -> None:
+    """R17."""
+    message_id = cluster.send(2, Auto_Submitted="auto-replied")
+    where = ("--config", str(cluster.settings))
+    until("nothing held", lambda: message_id in cluster.postroad("held", "list", "--json", *where))
+    assert cluster.postroad("held", "release", message_id, *where).startswith("released ")
+
+    def outcomes() -> list[str]:
+        ends = [e for e in cluster.events("message.settled") if e.settled == message_id]
+        return [e.outcome for e in ends if e.former == "held L7"]
+
+    assert until("no new outcome", outcomes) == ["delivered"]
+
+
+def test_a_key_on_a_cluster_is_given_by_reference(cluster: Six, tmp_path: Path) -> None:
+    (tmp_path / "b.key").write_text("1" * 64)
+    where = ("--config", str(cluster.settings))
+    with pytest.raises(AssertionError, match="give --secret env:NAME or file:PATH"):
+        cluster.postroad("keys", "rotate", *where)
+    assert "state=current" in cluster.postroad("keys", "rotate", "--secret", f"file:{tmp_path}/b.key", *where)

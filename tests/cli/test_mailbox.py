@@ -1,0 +1,145 @@
+"""`postroad mailbox`: a login that worked confirms, and from then on the mailbox is polled (D8)."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from postroad.runtime.reach import rows
+from postroad_schemas.directory import IncomingMailbox
+from tests.cli.installation import DECLARED, ENVIRONMENT, Installation, Said, postroad
+from tests.cli.test_installation import soon
+from tests.support.greenmail import greenmail
+from tests.support.mailservers import PASSWORD, MailServer, mail
+
+SECRET = "POSTROAD_TEST_MAILBOX"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    with greenmail(tmp_path_factory.mktemp("greenmail")) as running:
+        yield running
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    monkeypatch.setitem(ENVIRONMENT, SECRET, PASSWORD)
+    return Installation(tmp_path)
+
+
+def declare(installation: Installation, row: IncomingMailbox, **fields: object) -> Said:
+    polling = f'[mailboxes]\nfolder = "{installation.folder}/mailboxes"\n'
+    installation.declare(f"{polling}{DECLARED}{_table(row, fields)}")
+    return installation("apply")
+
+
+def _table(row: IncomingMailbox, fields: Mapping[str, object]) -> str:
+    entry = {
+        "name": f'"{row.name}"',
+        "host": f'"{row.host}"',
+        "port": row.port,
+        "security": '"none"',
+        "interval": 1,
+        "credentials": f'{{ username = "{row.credentials.username}", secret = "env:{SECRET}" }}',
+        **fields,
+    }
+    return "\n[[mailbox]]\n" + "".join(f"{name} = {value}\n" for name, value in entry.items())
+
+
+def mailbox(installation: Installation, *words: str) -> Said:
+    return postroad("mailbox", *words, "--config", installation.file)
+
+
+def confirmed(installation: Installation, name: str) -> bool:
+    row = rows(installation.log, "directory").get(f"mailbox/{name}")
+    return isinstance(row, IncomingMailbox) and row.confirmed
+
+
+def test_confirmed_it_is_polled_and_stays_so_when_declared_anew(installation: Installation, server: MailServer) -> None:
+    row = server.mailbox()
+    server.append(row, mail(1))
+    server.append(row, mail(2), flags="(\\Seen)")
+    declare(installation, row)
+    with installation.up():
+        soon(lambda: f"mailbox/{row.name}" in rows(installation.log, "directory"))
+        assert not confirmed(installation, row.name)
+        assert server.seen(row) == [2]  # a draft is not polled
+
+        told = mailbox(installation, "confirm", row.name)
+        assert (told.code, told.err) == (os.EX_OK, "")
+        assert f"logged in at 127.0.0.1:{row.port} as {row.name}; 2 messages in INBOX, 1 to be taken" in told.out
+        assert "confirmed=True" in told.out
+        soon(lambda: server.seen(row) == [1, 2])
+        soon(lambda: len(installation.settled()) == 1)
+
+        declare(installation, row, interval=2)
+        soon(lambda: rows(installation.log, "directory")[f"mailbox/{row.name}"].interval == 2)
+        assert confirmed(installation, row.name)
+        declare(installation, row, folder='"Leads"')
+        soon(lambda: not confirmed(installation, row.name))
+
+        told = mailbox(installation, "confirm", row.name, "--json")
+        assert told.code == os.EX_UNAVAILABLE
+        assert told.err.count("\n") == 1
+        assert "has no folder 'Leads' for us" in told.err
+        assert not confirmed(installation, row.name)
+
+
+def test_without_workers_it_waits_in_the_log(installation: Installation, server: MailServer) -> None:
+    row = server.mailbox()
+    declare(installation, row)
+    with installation.up():
+        soon(lambda: f"mailbox/{row.name}" in rows(installation.log, "directory"))
+    told = mailbox(installation, "confirm", row.name, "--json")
+    assert told.code == os.EX_OK
+    saw, waits = map(json.loads, told.out.splitlines())
+    assert saw["saw"] | {"capabilities": []} == {
+        "folder": "INBOX",
+        "messages": 0,
+        "unseen": 0,
+        "capabilities": [],
+        "remarks": [],
+    }
+    assert waits == {"key": f"mailbox/{row.name}", "waits": True}
+    with installation.up():
+        soon(lambda: confirmed(installation, row.name))
+
+
+@pytest.fixture(scope="module")
+def drafts(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Installation:
+    """Two mailboxes that stand in the directory, nothing running."""
+    made = Installation(tmp_path_factory.mktemp("drafts"))
+    tables = [_table(server.mailbox(name="office"), {}), _table(server.mailbox(name="away"), {"port": 1})]
+    made.declare(DECLARED + "".join(tables))
+    made("apply")
+    with made.up():
+        soon(lambda: {"mailbox/office", "mailbox/away"} <= rows(made.log, "directory").keys())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "code", "words"),
+    [
+        pytest.param("away", PASSWORD, os.EX_UNAVAILABLE, "127.0.0.1:1: Connection refused", id="nobody listens"),
+        pytest.param("office", "wrong", os.EX_UNAVAILABLE, "refuses the login of", id="another password"),
+        pytest.param("office", "", os.EX_UNAVAILABLE, f"env:{SECRET} cannot be read here", id="no password"),
+        pytest.param("ofice", "", os.EX_NOINPUT, "there is no incoming mailbox ofice; did you mean office?", id="slip"),
+    ],
+)
+def test_what_does_not_work_confirms_nothing(
+    drafts: Installation, name: str, secret: str, code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, SECRET, secret)
+    told = mailbox(drafts, "confirm", name)
+    assert (told.code, told.out) == (code, "")
+    assert words in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_list(installation: Installation, drafts: Installation) -> None:
+    assert "declare a [[mailbox]]" in mailbox(installation, "list").err
+    told = mailbox(drafts, "list", "--json")
+    assert [json.loads(line)["row"]["name"] for line in told.out.splitlines()] == ["away", "office"]
+    assert PASSWORD not in told.out

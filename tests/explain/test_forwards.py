@@ -1,0 +1,3 @@
+"""The mails of tests/scenarios/test_forwards.py, each explained before it comes."""
+
+from tests.scenarios.test_forwards import *  # noqa: F403  # its tests and fixtures, under this folder's story

@@ -1,0 +1,98 @@
+"""`postroad up` with the doors that its settings open: what comes in there goes all the way."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from smtplib import LMTP
+
+import pytest
+
+from postroad.ingest.doors.http import HttpDoor
+from postroad.ingest.doors.lmtp import LmtpDoor
+from postroad.ingest.worker import WORKER
+from postroad.runtime.config import Config, Http, Lmtp
+from tests.cli.installation import ENVIRONMENT, Installation
+from tests.ingest.acceptance import HTTP, MAIL, TOKEN, World
+from tests.ingest.test_http import BEARER, request
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    monkeypatch.setitem(ENVIRONMENT, "POSTROAD_TEST_TOKEN", TOKEN)
+    made = Installation(tmp_path)
+    assert made("apply").code == os.EX_OK
+    return made
+
+
+def open_doors(installation: Installation, tables: str) -> None:
+    installation.file.write_text(installation.file.read_text().replace("[relay]", f"{tables}\n[relay]"))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def soon(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("config", "opened"),
+    [
+        pytest.param(Config(), [], id="none by default"),
+        pytest.param(Config(lmtp=Lmtp(port=24)), [LmtpDoor], id="LMTP by its port"),
+        pytest.param(Config(lmtp=Lmtp(path="lmtp")), [LmtpDoor], id="LMTP by its path"),
+        pytest.param(Config(lmtp=Lmtp(host="::1")), [], id="a host alone opens nothing"),
+        pytest.param(Config(http=Http(port=8080)), [HttpDoor], id="HTTP by its port"),
+        pytest.param(Config(http=HTTP), [], id="a token alone opens nothing"),
+    ],
+)
+def test_only_what_is_configured_is_opened(config: Config, opened: list[type]) -> None:
+    tools = World().tools(config)
+    made = [make(tools) for make in WORKER.doors]
+    assert [type(door) for door in made if isinstance(door, HttpDoor | LmtpDoor)] == opened
+
+
+def test_http_and_lmtp_go_all_the_way_and_what_is_posted_twice_is_one_event(installation: Installation) -> None:
+    port, path = free_port(), installation.folder / "lmtp"
+    open_doors(installation, f'[http]\nport = {port}\ntoken = "env:POSTROAD_TEST_TOKEN"\n[lmtp]\npath = "{path}"')
+    with installation.up():
+        soon(lambda: len(installation.events("directory")) >= 2)
+        posted = [request(port, path="/mail?mail_from=anna@example.org&rcpt_to=sales@example.com") for _ in range(2)]
+        with LMTP(str(path)) as client:
+            client.sendmail("bob@example.org", ["sales@example.com"], MAIL.replace(b"<1@", b"<2@"))
+        soon(lambda: {event.settled for event in installation.settled()} == {"<1@example.org>", "<2@example.org>"})
+    assert posted[0].content == posted[1].content
+    assert len({event.event_id for event in installation.settled()}) == 2
+    assert {event.outcome for event in installation.settled() if event.settled == "<1@example.org>"} == {"delivered"}
+    assert len({event.event_id for event in installation.events("chatter.published")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("tables", "code", "answer"),
+    [
+        pytest.param(
+            '[http]\nport = {taken}\ntoken = "env:POSTROAD_TEST_TOKEN"',
+            os.EX_UNAVAILABLE,
+            "in [http]",
+            id="HTTP's port",
+        ),
+        pytest.param("[lmtp]\nport = {taken}", os.EX_UNAVAILABLE, "in [lmtp]", id="LMTP's port"),
+        pytest.param('[lmtp]\npath = "/nowhere/lmtp"', os.EX_UNAVAILABLE, "/nowhere/lmtp cannot", id="LMTP's path"),
+        pytest.param("[http]\nport = 1", os.EX_CONFIG, "[http] token cannot be had", id="no token"),
+        pytest.param("[http]\nprot = 1", os.EX_CONFIG, "did you mean 'port'", id="a slip"),
+    ],
+)
+def test_a_door_that_cannot_open_says_why(installation: Installation, tables: str, code: int, answer: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        open_doors(installation, tables.format(taken=other.getsockname()[1]))
+        said = installation("up")
+    assert (said.code, answer in said.err) == (code, True), said
+    assert BEARER["Authorization"] not in said.err
+    assert said.err.count("\n") == 1

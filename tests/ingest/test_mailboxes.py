@@ -1,0 +1,466 @@
+"""The doors IMAP and POP3 against foreign servers: taken once durable, marked after that, each mailbox for itself."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from postroad.ingest.checkpoint import Checkpoint, file_name
+from postroad.ingest.doors import imap
+from postroad.ingest.doors import mailboxes as door_file
+from postroad.ingest.doors.mailboxes import Mailboxes, open_session
+from postroad.ingest.doors.polling import MailboxError
+from postroad.runtime.config import Config
+from postroad.runtime.config import Mailboxes as Settings
+from postroad.runtime.worker import Tools, Unavailable
+from postroad_schemas.directory import Credentials, IncomingMailbox, Parameter, Protocol, Security, row_key
+from postroad_schemas.mail import Door, MailReceived
+from tests.support.declared import tools
+from tests.support.dovecot import dovecot
+from tests.support.greenmail import greenmail
+from tests.support.mailservers import MailServer, free_ports, mail
+
+IMAP, POP3 = Protocol.IMAP, Protocol.POP3
+BOTH = pytest.mark.parametrize("protocol", [IMAP, POP3], ids=["imap", "pop3"])
+
+
+@pytest.fixture(scope="module", params=["greenmail", "dovecot"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    if request.param == "dovecot":
+        with dovecot() as running:
+            yield running
+    else:
+        with greenmail(tmp_path_factory.mktemp("greenmail")) as running:
+            yield running
+
+
+class World:
+    """A log and a store that may be away. What is accepted is in `events`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.events: list[MailReceived] = []
+        self.trouble: Callable[[MailReceived], Exception | None] = lambda _: None
+        self.tools: Tools = tools(self._publish, config=Config(mailboxes=Settings(folder=str(folder))))
+        self.folder = folder
+
+    async def _publish(self, events: Sequence[Any]) -> None:
+        for event in events:
+            if trouble := self.trouble(event):
+                raise trouble
+            self.events.append(event)
+
+    def declare(self, *rows: Any) -> None:
+        for row in rows:
+            self.tools.views.apply("directory", row_key(row), row)
+
+    def remove(self, row: IncomingMailbox) -> None:
+        self.tools.views.apply("directory", row_key(row), None)
+
+    @property
+    def subjects(self) -> list[str]:
+        return [event.subject for event in self.events]
+
+    def checkpoint(self, row: IncomingMailbox) -> Checkpoint:
+        return msgspec.json.decode((self.folder / file_name(row)).read_bytes(), type=Checkpoint)
+
+    @contextlib.asynccontextmanager
+    async def door(self) -> AsyncIterator[Mailboxes]:
+        opened = Mailboxes(self.tools)
+        await opened.start()
+        try:
+            yield opened
+        finally:
+            await opened.stop()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(door_file, "LOOK", 0.05)
+    monkeypatch.setattr(door_file, "RETRY", 0.2)
+    return World(tmp_path / "mailboxes")
+
+
+async def until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """What it holds at last. Looked at in a thread, as it may ask a server."""
+    deadline = time.monotonic() + seconds
+    while not (found := await asyncio.to_thread(holds)):
+        assert time.monotonic() < deadline, "it does not come"
+        await asyncio.sleep(0.05)
+    return found
+
+
+def left(server: MailServer, row: IncomingMailbox) -> list[int]:
+    """UIDs of the mails that were not taken: unseen ones, or with POP3 those that are there."""
+    return [uid for uid, flags in server.flags(row).items() if row.protocol is POP3 or b"\\Seen" not in flags]
+
+
+@BOTH
+async def test_i4_a_mail_is_taken_and_marked_after_that(server: MailServer, world: World, protocol: Protocol) -> None:
+    row = server.mailbox(protocol, record_type="crm.lead", keep_original=True)
+    server.append(row, mail(1), mail(2))
+    world.declare(row)
+    async with world.door():
+        await until(lambda: len(world.events) == 2 and (protocol is POP3 or len(server.seen(row)) == 2))
+    assert world.subjects == ["Mail 1", "Mail 2"]
+    assert left(server, row) == []
+    [first, second] = world.events
+    assert (first.door, first.mailbox, first.record_type) == (Door(protocol.value), row.name, "crm.lead")
+    assert first.original == first.raw  # M9
+    assert await world.tools.store.get(first.raw.ref) == mail(1)
+    assert first.event_id != second.event_id
+    assert first.envelope.mail_from is None
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(mail(3, ".\r\n..\r\n.x"), id="lines that begin with a dot"),
+        pytest.param(mail(3, "x" * 100_000), id="a long line"),
+        pytest.param(mail(3, "\xe4\xf6\xfc").decode().encode("latin-1"), id="octets of no character set"),
+    ],
+)
+async def test_i2_byte_for_byte(server: MailServer, world: World, protocol: Protocol, raw: bytes) -> None:
+    row = server.mailbox(protocol)
+    server.append(row, raw)
+    world.declare(row)
+    async with world.door():
+        [event] = await until(lambda: world.events)
+    assert await world.tools.store.get(event.raw.ref) == raw
+
+
+async def test_i4_only_unseen_at_first_and_later_all_above(server: MailServer, world: World) -> None:
+    row = server.mailbox(interval=1)
+    server.append(row, mail(1), flags="(\\Seen)")
+    server.append(row, mail(2))
+    world.declare(row)
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 2"] and server.seen(row) == [1, 2])
+        server.append(row, mail(3), flags="(\\Seen)")  # read by a person before we look
+        await until(lambda: world.subjects == ["Mail 2", "Mail 3"])
+        server.append(row, mail(4))
+        await until(lambda: world.subjects[2:] == ["Mail 4"])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(Unavailable("no broker"), id="broker away"),
+        pytest.param(ValueError("a fault of ours"), id="an unforeseen error"),
+    ],
+)
+async def test_i2_what_is_not_accepted_stays(
+    server: MailServer, world: World, protocol: Protocol, trouble: Exception
+) -> None:
+    """I3: the one that cannot be taken holds up none of the others, and is taken once it can be."""
+    row = server.mailbox(protocol)
+    server.append(row, mail(1), mail(2), mail(3))
+    world.declare(row)
+    world.trouble = lambda event: trouble if event.subject == "Mail 1" else None
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 2", "Mail 3"] and len(left(server, row)) == 1)
+        world.trouble = lambda _: None
+        await until(lambda: world.subjects == ["Mail 2", "Mail 3", "Mail 1"] and left(server, row) == [])
+
+
+@BOTH
+async def test_i2_store_unwritable(server: MailServer, world: World, protocol: Protocol) -> None:
+    """Nothing is marked; what a person reads meanwhile is taken all the same."""
+    row = server.mailbox(protocol)
+    server.append(row, mail(1))
+    world.declare(row)
+    tried = []
+
+    def away(event: MailReceived) -> Exception:
+        tried.append(event.event_id)
+        return Unavailable("the disk is full")
+
+    world.trouble = away
+    async with world.door():
+        await until(lambda: len(tried) >= 2)
+        assert len(left(server, row)) == 1
+        if protocol is IMAP:
+            server.store(row, 1, "+FLAGS", "(\\Seen)")
+        world.trouble = lambda _: None
+        [event] = await until(lambda: world.events)
+    assert set(tried) == {event.event_id}  # I8
+
+
+@BOTH
+async def test_i2_killed_between_acceptance_and_its_mark(server: MailServer, world: World, protocol: Protocol) -> None:
+    """Nothing is lost, and the repeat has the same event id (I8), so that it changes nothing."""
+    row = server.mailbox(protocol)
+    server.append(row, mail(1), mail(2))
+    killed = await asyncio.to_thread(_killed_at_acceptance, world.folder, row)
+    assert len(killed) == 1
+    assert len(left(server, row)) == 2
+    world.declare(row)
+    async with world.door():
+        await until(lambda: len(world.events) == 2 and left(server, row) == [])
+    assert [event.event_id for event in world.events][:1] == killed
+    assert world.subjects == ["Mail 1", "Mail 2"]
+
+
+def _killed_at_acceptance(folder: Path, row: IncomingMailbox) -> list[str]:
+    """Event ids that a process had acknowledged when it was killed."""
+    acknowledged = folder.with_name("acknowledged")
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.support.killed_poller", folder, acknowledged, msgspec.json.encode(row)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "services:schemas:."},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    return acknowledged.read_text().split()
+
+
+async def test_the_flag_that_was_not_set_is_set_without_taking_the_mail_again(server: MailServer, world: World) -> None:
+    row = server.mailbox(interval=1)
+    server.append(row, mail(1))
+    world.declare(row)
+    async with world.door():
+        await until(lambda: server.seen(row) == [1])
+    known = world.checkpoint(row)
+    server.store(row, 1, "-FLAGS", "(\\Seen)")
+    (world.folder / file_name(row)).write_bytes(msgspec.json.encode(msgspec.structs.replace(known, unmarked=(1,))))
+    async with world.door():
+        await until(lambda: server.seen(row) == [1])
+    assert world.subjects == ["Mail 1"]
+    assert world.checkpoint(row).unmarked == ()
+
+
+async def test_another_folder_of_the_same_name_starts_anew(server: MailServer, world: World) -> None:
+    """UIDVALIDITY: what was known of the former one keeps nothing away."""
+    row = server.mailbox(interval=1)
+    server.append(row, mail(1))
+    server.append(row, mail(2), flags="(\\Seen)")
+    world.folder.mkdir()
+    former = Checkpoint(uidvalidity=1, high=1000, pending=(2,))
+    (world.folder / file_name(row)).write_bytes(msgspec.json.encode(former))
+    world.declare(row)
+    async with world.door():
+        await until(lambda: world.events)
+        await until(lambda: world.checkpoint(row).unmarked == () and server.seen(row) == [1, 2])
+    assert world.subjects == ["Mail 1"]
+    assert (world.checkpoint(row).high, world.checkpoint(row).uidvalidity) == (2, world.checkpoint(row).uidvalidity)
+    assert world.checkpoint(row).uidvalidity != 1
+
+
+@BOTH
+async def test_too_large_is_left_and_told_of_once(
+    server: MailServer, world: World, protocol: Protocol, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = server.mailbox(protocol, interval=1)
+    server.append(row, mail(1, "x" * 5000), mail(2))
+    world.declare(row, Parameter(name="mail.smtp.size", value="2000"))
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 2"])
+        server.append(row, mail(3))
+        await until(lambda: world.subjects == ["Mail 2", "Mail 3"])
+        assert len(left(server, row)) == 1
+        assert capsys.readouterr().out.count("mail left") == 1
+        world.declare(Parameter(name="mail.smtp.size", value="10000"))
+        await until(lambda: world.subjects[2:] == ["Mail 1"])
+
+
+async def test_idle_takes_a_mail_when_it_comes(server: MailServer, world: World) -> None:
+    row = server.mailbox(idle=True, interval=300)
+    world.declare(row)
+    async with world.door() as opened:
+        await until(lambda: opened._polled and opened._polled[row.name]._idling)
+        server.append(row, mail(1))
+        await until(lambda: world.subjects == ["Mail 1"] and server.seen(row) == [1], seconds=8)
+        await until(lambda: opened._polled[row.name]._idling)
+        server.append(row, mail(2))
+        await until(lambda: world.subjects[1:] == ["Mail 2"], seconds=8)
+        started = time.monotonic()
+    assert time.monotonic() - started < 2  # a stop does not wait for what is only waited for
+
+
+async def test_idle_is_renewed(server: MailServer, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap, "RENEW", 0.3)
+    row = server.mailbox(idle=True, interval=300)
+    session = await asyncio.to_thread(open_session, row)
+    try:
+        for _ in range(3):
+            assert await asyncio.to_thread(session.wait, 300)
+        server.append(row, mail(1))
+        assert (await asyncio.to_thread(session.look, None)).pending == (1,)
+    finally:
+        await asyncio.to_thread(session.close)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(
+            {"credentials": Credentials(username="nobody", secret="env:POSTROAD_TEST_NOTHING")}, id="no secret"
+        ),
+        pytest.param({"port": 1}, id="nobody listens"),
+        pytest.param({"ca_file": "/no/such.pem", "security": Security.STARTTLS}, id="no CA"),
+    ],
+)
+async def test_i4_one_mailboxs_failure_touches_no_other(
+    server: MailServer, world: World, protocol: Protocol, broken: dict[str, Any]
+) -> None:
+    good, bad = server.mailbox(protocol), server.mailbox(protocol, **{"name": "bad", **broken})
+    server.append(good, mail(1))
+    world.declare(bad, good)
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 1"])
+
+
+async def test_i4_a_server_that_never_answers_touches_no_other(server: MailServer, world: World) -> None:
+    async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    silent = await asyncio.start_server(says_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    good = server.mailbox()
+    server.append(good, mail(1))
+    world.declare(server.mailbox(name="bad", port=port), server.mailbox(POP3, name="worse", port=port), good)
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 1"])
+    silent.close()
+
+
+@BOTH
+async def test_d8_follows_the_directory(server: MailServer, world: World, protocol: Protocol) -> None:
+    """Confirmed ones start, changed ones are begun anew, removed ones stop: each within a second."""
+    row = server.mailbox(protocol, confirmed=False, interval=1)
+    server.append(row, mail(1))
+    world.declare(row)
+    async with world.door() as opened:
+        await asyncio.sleep(0.3)
+        assert not opened._polled  # a draft is not polled
+        world.declare(msgspec.structs.replace(row, confirmed=True))
+        await until(lambda: world.subjects == ["Mail 1"], seconds=3)
+        world.declare(msgspec.structs.replace(row, confirmed=True, version=9))
+        former = opened._polled[row.name]
+        await asyncio.sleep(0.2)
+        assert opened._polled[row.name] is former  # nothing that matters changed
+        world.declare(msgspec.structs.replace(row, confirmed=True, record_type="crm.lead"))
+        await until(lambda: opened._polled.get(row.name) not in (None, former), seconds=3)
+        server.append(row, mail(2))
+        await until(lambda: world.subjects[1:] == ["Mail 2"], seconds=5)
+        assert world.events[1].record_type == "crm.lead"
+        world.remove(row)
+        await until(lambda: not opened._polled and not opened._ending, seconds=5)
+        server.append(row, mail(3))
+        await asyncio.sleep(1.3)
+    assert len(world.events) == 2
+
+
+async def test_where_the_checkpoint_cannot_be_kept_nothing_is_taken(
+    server: MailServer, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = server.mailbox()
+    server.append(row, mail(1))
+    world.folder.write_text("not a folder")
+    world.declare(row)
+    said: list[str] = []
+
+    def told() -> bool:
+        said.append(capsys.readouterr().out)
+        return "cannot be read" in "".join(said)
+
+    async with world.door():
+        await until(told)
+        assert world.events == []
+        world.folder.unlink()
+        await until(lambda: world.subjects == ["Mail 1"])
+
+
+async def test_disabled_it_polls_nothing(server: MailServer, tmp_path: Path) -> None:
+    given = World(tmp_path)
+    given.tools = dataclasses.replace(
+        given.tools, config=Config(mailboxes=Settings(enabled=False, folder=str(tmp_path)))
+    )
+    given.declare(server.mailbox())
+    async with given.door() as opened:
+        await asyncio.sleep(0.1)
+        assert not opened._polled
+
+
+@BOTH
+@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
+async def test_tls_with_a_private_ca(server: MailServer, world: World, protocol: Protocol, security: Security) -> None:
+    if server.name == "greenmail" and security is Security.STARTTLS:
+        with pytest.raises(MailboxError, match="offers no"):
+            await asyncio.to_thread(open_session, server.mailbox(protocol, security))
+        return
+    row = server.mailbox(protocol, security)
+    server.append(row, mail(1))
+    world.declare(row)
+    async with world.door():
+        await until(lambda: world.subjects == ["Mail 1"])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        pytest.param({"ca_file": ""}, "certificate is not trusted", id="a certificate of nobody known"),
+        pytest.param({"host": "localhost.localdomain"}, "localhost.localdomain", id="no such host"),
+        pytest.param({"ca_file": "/no/such.pem"}, "name a PEM file", id="no CA file"),
+        pytest.param({"port": free_ports(1)[0]}, "Connection refused", id="nobody listens"),
+        pytest.param(
+            {"credentials": Credentials(username="user1", secret="env:POSTROAD_TEST_WRONG")},
+            "refuses the login of user1",
+            id="another password",
+        ),
+        pytest.param(
+            {"credentials": Credentials(username="user1", secret="env:POSTROAD_TEST_NOTHING")},
+            "env:POSTROAD_TEST_NOTHING cannot be read",
+            id="no password",
+        ),
+    ],
+)
+def test_why_a_login_does_not_work(
+    server: MailServer, protocol: Protocol, fields: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTROAD_TEST_WRONG", "wrong")
+    row = server.mailbox(protocol, Security.TLS, **{"username": "user1", **fields})
+    with pytest.raises(MailboxError, match=words) as raised:
+        open_session(row)
+    assert "\n" not in str(raised.value)
+    assert "wrong" not in str(raised.value).replace("wrong password", "")
+
+
+@BOTH
+def test_without_verification_any_certificate_will_do(server: MailServer, protocol: Protocol) -> None:
+    session = open_session(server.mailbox(protocol, Security.TLS, ca_file="", verify=False))
+    assert session.seen().messages == 0
+    session.close()
+
+
+def test_no_such_folder(server: MailServer) -> None:
+    with pytest.raises(MailboxError, match="has no folder 'Leads'"):
+        open_session(server.mailbox(folder="Leads"))
+
+
+@BOTH
+def test_what_a_login_sees(server: MailServer, protocol: Protocol) -> None:
+    row = server.mailbox(protocol)
+    server.append(row, mail(1), mail(2))
+    server.append(row, mail(3), flags="(\\Seen)")
+    session = open_session(row)
+    seen = session.seen()
+    session.close()
+    assert (seen.messages, seen.unseen) == ((3, 2) if protocol is IMAP else (3, 3))
+    assert ("IDLE" if protocol is IMAP else "UIDL") in seen.capabilities
+    assert len(left(server, row)) == (2 if protocol is IMAP else 3)
