@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 SETUP := .make/setup
 BROKER := .make/broker
 
-.PHONY: setup demo test check schemas bench clean
+.PHONY: setup demo test check schemas bench bench-bounces clean
 .DEFAULT_GOAL := demo
 
 setup: $(SETUP)
@@ -28,13 +28,16 @@ check: setup ## formatter, linter, types, walls
 	$(BIN)/lint-imports
 
 test: check $(BROKER) ## every check and every test, the ones on a real broker too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 schemas: setup ## writes schemas/json, schemas/README.md and the examples anew
 	$(BIN)/python -m postroad.cli.schemas
 
 bench: setup $(BROKER) ## figures, as ratios to a bare loop in the same run
 	$(BIN)/python -m tests.benchmarks
+
+bench-bounces: setup ## how well bounces are read, against mails whose truth is known; -v names the wrong ones
+	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bounces
 
 clean:
 	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis

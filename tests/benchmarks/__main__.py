@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import pipeline
+from tests.benchmarks import directory, pipeline
 from tests.benchmarks.guard import budgets_per_second
 from tests.benchmarks.routing import decisions_per_second
 
@@ -11,6 +11,9 @@ from tests.benchmarks.routing import decisions_per_second
 def main() -> None:
     print(f"pure routing decisions   {decisions_per_second():9,.0f} /s")
     print(f"pure guard decisions     {budgets_per_second():9,.0f} /s")
+    for line in ingest.report():
+        print(f"door: {line}")
+    _sizes()
     bare = pipeline.bare_rate()
     print(f"bare aiosmtpd handler    {bare:9,.0f} mails/s, the same client")
     for name, system in (("embedded", pipeline.embedded), ("six processes, one broker", pipeline.on_kafka)):
@@ -23,6 +26,17 @@ def main() -> None:
             print(f"  latency when idle      p50 {p50:.0f} ms, p99 {p99:.0f} ms")
             weighed = ", ".join(f"{process} {size:.0f} MB" for process, size in pipeline.memory(running).items())
             print(f"  resident memory        {weighed}")
+
+
+def _sizes() -> None:
+    for aliases, contacts in ((1_000, 10_000), (100_000, 1_000_000)):
+        views, seconds, size = directory.views_filled(aliases, contacts)
+        look_up = directory.look_up_microseconds(views, aliases, contacts)
+        print(
+            f"views                    {aliases:,} aliases, {contacts:,} contacts: {size:.0f} MB, "
+            f"filled in {seconds:.1f} s, look-up {look_up:.1f} µs"
+        )
+    print(f"state of a Message-ID    {directory.settled_state_octets():9,.0f} octets")
 
 
 if __name__ == "__main__":

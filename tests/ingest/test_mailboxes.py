@@ -1,14 +1,13 @@
 """The doors IMAP and POP3 against foreign servers: taken once durable, marked after that, each mailbox for itself."""
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +17,22 @@ import pytest
 from postroad.ingest.checkpoint import Checkpoint, file_name
 from postroad.ingest.doors import imap
 from postroad.ingest.doors import mailboxes as door_file
-from postroad.ingest.doors.mailboxes import Mailboxes, open_session
-from postroad.ingest.doors.polling import MailboxError
+from postroad.ingest.doors.mailboxes import open_session
 from postroad.runtime.config import Config
 from postroad.runtime.config import Mailboxes as Settings
-from postroad.runtime.worker import Tools, Unavailable
-from postroad_schemas.directory import Credentials, IncomingMailbox, Parameter, Protocol, Security, row_key
+from postroad.runtime.worker import Unavailable
+from postroad_schemas.directory import Credentials, IncomingMailbox, Parameter, Protocol, Security
 from postroad_schemas.mail import Door, MailReceived
-from tests.support.declared import tools
-from tests.support.dovecot import dovecot
-from tests.support.greenmail import greenmail
-from tests.support.mailservers import MailServer, free_ports, mail
+from tests.support.mailservers import MailServer, mail
+from tests.support.polling import BOTH, SERVERS, World, left, until
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3
-BOTH = pytest.mark.parametrize("protocol", [IMAP, POP3], ids=["imap", "pop3"])
 
 
-@pytest.fixture(scope="module", params=["greenmail", "dovecot"])
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
-    if request.param == "dovecot":
-        with dovecot() as running:
-            yield running
-    else:
-        with greenmail(tmp_path_factory.mktemp("greenmail")) as running:
-            yield running
-
-
-class World:
-    """A log and a store that may be away. What is accepted is in `events`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.events: list[MailReceived] = []
-        self.trouble: Callable[[MailReceived], Exception | None] = lambda _: None
-        self.tools: Tools = tools(self._publish, config=Config(mailboxes=Settings(folder=str(folder))))
-        self.folder = folder
-
-    async def _publish(self, events: Sequence[Any]) -> None:
-        for event in events:
-            if trouble := self.trouble(event):
-                raise trouble
-            self.events.append(event)
-
-    def declare(self, *rows: Any) -> None:
-        for row in rows:
-            self.tools.views.apply("directory", row_key(row), row)
-
-    def remove(self, row: IncomingMailbox) -> None:
-        self.tools.views.apply("directory", row_key(row), None)
-
-    @property
-    def subjects(self) -> list[str]:
-        return [event.subject for event in self.events]
-
-    def checkpoint(self, row: IncomingMailbox) -> Checkpoint:
-        return msgspec.json.decode((self.folder / file_name(row)).read_bytes(), type=Checkpoint)
-
-    @contextlib.asynccontextmanager
-    async def door(self) -> AsyncIterator[Mailboxes]:
-        opened = Mailboxes(self.tools)
-        await opened.start()
-        try:
-            yield opened
-        finally:
-            await opened.stop()
+    with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -88,20 +40,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(door_file, "LOOK", 0.05)
     monkeypatch.setattr(door_file, "RETRY", 0.2)
     return World(tmp_path / "mailboxes")
-
-
-async def until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """What it holds at last. Looked at in a thread, as it may ask a server."""
-    deadline = time.monotonic() + seconds
-    while not (found := await asyncio.to_thread(holds)):
-        assert time.monotonic() < deadline, "it does not come"
-        await asyncio.sleep(0.05)
-    return found
-
-
-def left(server: MailServer, row: IncomingMailbox) -> list[int]:
-    """UIDs of the mails that were not taken: unseen ones, or with POP3 those that are there."""
-    return [uid for uid, flags in server.flags(row).items() if row.protocol is POP3 or b"\\Seen" not in flags]
 
 
 @BOTH
@@ -394,73 +332,3 @@ async def test_disabled_it_polls_nothing(server: MailServer, tmp_path: Path) -> 
     async with given.door() as opened:
         await asyncio.sleep(0.1)
         assert not opened._polled
-
-
-@BOTH
-@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
-async def test_tls_with_a_private_ca(server: MailServer, world: World, protocol: Protocol, security: Security) -> None:
-    if server.name == "greenmail" and security is Security.STARTTLS:
-        with pytest.raises(MailboxError, match="offers no"):
-            await asyncio.to_thread(open_session, server.mailbox(protocol, security))
-        return
-    row = server.mailbox(protocol, security)
-    server.append(row, mail(1))
-    world.declare(row)
-    async with world.door():
-        await until(lambda: world.subjects == ["Mail 1"])
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        pytest.param({"ca_file": ""}, "certificate is not trusted", id="a certificate of nobody known"),
-        pytest.param({"host": "localhost.localdomain"}, "localhost.localdomain", id="no such host"),
-        pytest.param({"ca_file": "/no/such.pem"}, "name a PEM file", id="no CA file"),
-        pytest.param({"port": free_ports(1)[0]}, "Connection refused", id="nobody listens"),
-        pytest.param(
-            {"credentials": Credentials(username="user1", secret="env:POSTROAD_TEST_WRONG")},
-            "refuses the login of user1",
-            id="another password",
-        ),
-        pytest.param(
-            {"credentials": Credentials(username="user1", secret="env:POSTROAD_TEST_NOTHING")},
-            "env:POSTROAD_TEST_NOTHING cannot be read",
-            id="no password",
-        ),
-    ],
-)
-def test_why_a_login_does_not_work(
-    server: MailServer, protocol: Protocol, fields: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POSTROAD_TEST_WRONG", "wrong")
-    row = server.mailbox(protocol, Security.TLS, **{"username": "user1", **fields})
-    with pytest.raises(MailboxError, match=words) as raised:
-        open_session(row)
-    assert "\n" not in str(raised.value)
-    assert "wrong" not in str(raised.value).replace("wrong password", "")
-
-
-@BOTH
-def test_without_verification_any_certificate_will_do(server: MailServer, protocol: Protocol) -> None:
-    session = open_session(server.mailbox(protocol, Security.TLS, ca_file="", verify=False))
-    assert session.seen().messages == 0
-    session.close()
-
-
-def test_no_such_folder(server: MailServer) -> None:
-    with pytest.raises(MailboxError, match="has no folder 'Leads'"):
-        open_session(server.mailbox(folder="Leads"))
-
-
-@BOTH
-def test_what_a_login_sees(server: MailServer, protocol: Protocol) -> None:
-    row = server.mailbox(protocol)
-    server.append(row, mail(1), mail(2))
-    server.append(row, mail(3), flags="(\\Seen)")
-    session = open_session(row)
-    seen = session.seen()
-    session.close()
-    assert (seen.messages, seen.unseen) == ((3, 2) if protocol is IMAP else (3, 3))
-    assert ("IDLE" if protocol is IMAP else "UIDL") in seen.capabilities
-    assert len(left(server, row)) == (2 if protocol is IMAP else 3)

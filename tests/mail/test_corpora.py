@@ -67,11 +67,12 @@ def test_original_message_ids_of_reports() -> None:
     assert (len(known), missed) == (101, [])
 
 
-@pytest.mark.parametrize(("folder", "readable"), [("cws", 37), ("flufl", 18)])
+@pytest.mark.parametrize(("folder", "readable"), [("cws", 38), ("flufl", 18)])
 def test_recipients_of_machine_readable_reports(folder: str, readable: int) -> None:
     missed, measured = [], 0
     for name, mail, expected in reports(folder):
-        found, wanted = mail.as_report.recipients, expected.get("recipients")
+        found = [one for one in mail.as_report.recipients if one.witness == "fields"]
+        wanted = expected.get("recipients")
         if not found or not isinstance(wanted, list):
             continue
         measured += 1

@@ -88,7 +88,9 @@ def _readable(found: Reading) -> str:
         lines.append(f"  about <{found.original_message_id}>")
     for one in found.recipients:
         lasting = "permanent" if one.permanent else "passing"
-        said = ", ".join(part for part in (one.action, lasting, "hard" if one.hard else "", one.reason, one.status) if part)
+        said = ", ".join(
+            part for part in (one.action, lasting, "hard" if one.hard else "", one.reason, one.status) if part
+        )
         lines.append(f"  {one.address}: {said}")
         lines += [f"    | {one.diagnostic[:300]}"] if one.diagnostic else []
     return "\n".join(lines)

@@ -4,7 +4,11 @@ One function for all doors. It returns what was accepted, or raises Unavailable:
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from weakref import WeakKeyDictionary
 
 from postroad.ingest.read import Reading, read
 from postroad.ingest.received import Acceptance, Stored, received
@@ -13,7 +17,10 @@ from postroad_schemas import event_id
 from postroad_schemas.mail import Door, MailReceived
 from postroad_schemas.values import Envelope
 
-LARGE = 128 * 1024  # octets; a larger mail is read in a thread, so that other sessions go on
+QUICK = 128 * 1024  # octets; a larger mail is read in a thread, so that other sessions go on
+LARGE = 256 * 1024  # octets; of larger ones few are in memory at once
+AT_ONCE = 2
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +37,44 @@ class Origin:
     keep_original: bool = False
 
 
-async def accept(raw: bytes, envelope: Envelope, origin: Origin, tools: Tools) -> MailReceived:
-    """Stores the bytes and what they hold, publishes MailReceived, returns it. Raises Unavailable."""
+async def accept(raw: bytes | Callable[[], bytes], envelope: Envelope, origin: Origin, tools: Tools) -> MailReceived:
+    """Stores the bytes and what they hold, publishes MailReceived, returns it. Raises Unavailable.
+
+    The bytes of a large mail are better given by a call: it is made in a thread, when it is the mail's turn. What it
+    raises is raised.
+    """
     at = tools.clock()
-    reading = await asyncio.to_thread(read, raw, origin) if len(raw) > LARGE else read(raw, origin)
-    stored = await store(reading, tools)
-    event = received(
-        reading.mail,
-        stored,
-        Acceptance(
-            event_id=event_id("accepted", origin.door, origin.session, origin.ordinal),
-            at=at,
-            door=origin.door,
-            envelope=envelope,
-            peer=origin.peer,
-            mailbox=origin.mailbox,
-            record_type=origin.record_type,
-            trusted_authserv=tools.config.trusted_authserv,
-        ),
-        tools.views.directory,
-    )
+    if isinstance(raw, bytes) and len(raw) <= LARGE:
+        event = await _stored(raw, envelope, origin, tools, at)
+    else:
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+            event = await _stored(raw, envelope, origin, tools, at)
     await tools.publish([event])
     return event
+
+
+async def _stored(
+    raw: bytes | Callable[[], bytes], envelope: Envelope, origin: Origin, tools: Tools, at: datetime
+) -> MailReceived:
+    quick = isinstance(raw, bytes) and len(raw) <= QUICK
+    reading = _read(raw, origin) if quick else await asyncio.to_thread(_read, raw, origin)
+    stored = await store(reading, tools)
+    acceptance = Acceptance(
+        event_id=event_id("accepted", origin.door, origin.session, origin.ordinal),
+        at=at,
+        door=origin.door,
+        envelope=envelope,
+        peer=origin.peer,
+        mailbox=origin.mailbox,
+        record_type=origin.record_type,
+        trusted_authserv=tools.config.trusted_authserv,
+    )
+    described = partial(received, reading.mail, stored, acceptance, tools.views.directory)
+    return described() if quick else await asyncio.to_thread(described)
+
+
+def _read(raw: bytes | Callable[[], bytes], origin: Origin) -> Reading:
+    return read(raw if isinstance(raw, bytes) else raw(), origin)
 
 
 async def store(reading: Reading, tools: Tools) -> Stored:

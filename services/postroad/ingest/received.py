@@ -149,7 +149,7 @@ def _report(report: ParsedReport) -> Report:
 
 
 def _reported(report: ParsedReport) -> Iterator[ReportedRecipient]:
-    """P3: every block; where there is none, who is named by a header or by the complaint."""
+    """P3: every block; where there is none, who is named by the text, by a header or by the complaint."""
     for block in report.recipients:
         yield ReportedRecipient(
             final_recipient=block.final_recipient,
@@ -158,6 +158,7 @@ def _reported(report: ParsedReport) -> Iterator[ReportedRecipient]:
             status=block.status,
             diagnostic=block.diagnostic_code,
             remote_mta=block.remote_mta,
+            witness=block.witness,
         )
     if not report.recipients:
         for address in report.failed_recipients:

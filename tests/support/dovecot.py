@@ -1,0 +1,120 @@
+"""Dovecot, where it is installed (Debian: dovecot-imapd, dovecot-pop3d), as configured here, on the loopback."""
+
+import contextlib
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postroad_schemas.directory import Protocol
+from tests.support.mailservers import PASSWORD, MailServer, free_ports, wait_for_ports
+from tests.support.smtp_sink import make_certificate
+
+SETTINGS = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap pop3
+listen = 127.0.0.1
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_failure_delay = 0
+ssl = yes
+ssl_cert = <{cert}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+mail_location = maildir:{folder}/mail/%u
+default_internal_user = {internal}
+default_login_user = {login}
+default_internal_group = {group}
+first_valid_uid = 1
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/mail/%u
+}}
+"""
+
+
+@contextlib.contextmanager
+def dovecot() -> Iterator[MailServer]:
+    """Runs until the block ends, without any mails. Skips, saying why, where it is not installed."""
+    program = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("no Dovecot here: apt-get install dovecot-imapd dovecot-pop3d")
+    root = os.getuid() == 0
+    owner = pwd.getpwnam("mail") if root else pwd.getpwuid(os.getuid())
+    with tempfile.TemporaryDirectory(prefix="dv") as place:  # short: paths of Unix sockets are
+        folder = Path(place)
+        folder.chmod(0o755)
+        (folder / "mail").mkdir()
+        os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
+        certificate = make_certificate(folder)
+        imap, imaps, pop3, pop3s = ports = free_ports(4)
+        settings = folder / "dovecot.conf"
+        settings.write_text(
+            SETTINGS.format(
+                folder=folder,
+                cert=certificate.ca_file,
+                key=certificate.key_file,
+                internal="dovecot" if root else getpass.getuser(),
+                login="dovenull" if root else getpass.getuser(),
+                group="dovecot" if root else "",
+                password=PASSWORD,
+                uid=owner.pw_uid,
+                gid=owner.pw_gid,
+                imap=imap,
+                imaps=imaps,
+                pop3=pop3,
+                pop3s=pop3s,
+            ),
+            "utf-8",
+        )
+        log = folder / "dovecot.log"
+        log.touch()
+        process = subprocess.Popen([program, "-F", "-c", str(settings)], stderr=subprocess.DEVNULL)
+        try:
+            wait_for_ports(ports, lambda: process.poll() is None, log)
+            yield MailServer(
+                "dovecot",
+                {
+                    (Protocol.IMAP, False): imap,
+                    (Protocol.IMAP, True): imaps,
+                    (Protocol.POP3, False): pop3,
+                    (Protocol.POP3, True): pop3s,
+                },
+                certificate,
+            )
+        finally:
+            process.terminate()
+            process.wait(10)
