@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import directory, pipeline
+from tests.benchmarks import directory, ingest, pipeline
 from tests.benchmarks.guard import budgets_per_second
 from tests.benchmarks.routing import decisions_per_second
 

@@ -306,7 +306,8 @@ AT = TP("mail.routed", 0)
 async def test_records_are_taken_in_the_order_of_their_offsets(
     app: faust.App, monkeypatch: pytest.MonkeyPatch, fetches: list[list[int]], taken: list[int], sought: list[int]
 ) -> None:
-    guarded, seeks = app.consumer, []
+    guarded = app.consumer
+    seeks: list[int] = []
     stock = Fetched(*fetches)
     monkeypatch.setattr(driver.Consumer, "getmany", lambda _, timeout: stock(timeout))
     monkeypatch.setattr(guarded, "earliest_offsets", answering({AT: 0}))
@@ -320,7 +321,8 @@ async def test_records_are_taken_in_the_order_of_their_offsets(
 
 
 async def test_what_retention_deleted_is_not_waited_for(app: faust.App, monkeypatch: pytest.MonkeyPatch) -> None:
-    guarded, seeks = app.consumer, []
+    guarded = app.consumer
+    seeks: list[int] = []
     stock = Fetched([8, 9], [8, 9])
     monkeypatch.setattr(driver.Consumer, "getmany", lambda _, timeout: stock(timeout))
     monkeypatch.setattr(guarded, "earliest_offsets", answering({AT: 8}))
