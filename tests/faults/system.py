@@ -31,8 +31,7 @@ DOCUMENT: dict[str, Any] = {
 class System(Embedded):
     @property
     def port(self) -> int:
-        [door] = self.doors
-        assert isinstance(door, SmtpDoor)
+        [door] = [door for door in self.doors if isinstance(door, SmtpDoor)]
         return door.port
 
     async def declare(self, document: dict[str, Any]) -> None:
