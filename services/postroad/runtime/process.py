@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from postroad.runtime.config import Config, Kafka, secret
+from postroad.runtime.config import Config, ConfigError, Kafka, secret
 from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import topics
 from postroad.runtime.kafka.engine import Engine
@@ -76,7 +76,7 @@ async def run(
             return await _run(worker, config, store or _open_store, stopping, stack, times)
     except Unavailable as error:
         return _ended(worker, os.EX_UNAVAILABLE, error)
-    except (Misconfigured, LookupError) as error:
+    except (Misconfigured, ConfigError, LookupError) as error:
         return _ended(worker, os.EX_CONFIG, error)
     except TooMuchPoison as error:
         return _ended(worker, os.EX_SOFTWARE, error)
