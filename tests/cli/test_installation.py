@@ -1,8 +1,10 @@
 """`postroad up` on one machine, and the commands beside it, with real SMTP sessions."""
 
+import contextlib
 import json
 import os
 import signal
+import smtplib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -127,7 +129,7 @@ def test_a_signal_ends_it_soon_with_sessions_open_and_nothing_lost(
     installation("apply")
     with installation.up() as process:
         soon(lambda: len(installation.events("directory")) == 3)
-        with installation.session() as client:
+        with contextlib.suppress(smtplib.SMTPException), installation.session() as client:  # QUIT finds nobody there
             client.send_message(mail(1), "a@example.org", ["sales@example.com"])
             process.send_signal(number)
             started = time.monotonic()

@@ -138,15 +138,15 @@ def folded(name: bytes, items: list[bytes], separator: bytes) -> bytes:
     [
         pytest.param(
             folded(b"Cc", [b'"%s" <user%d@example.org>' % (b"n" * 200, n) for n in range(9_000)], b","),
-            "R9",
+            None,
             id="recipients",
         ),
         pytest.param(
             folded(b"References", [b"<%d.%s@example.org>" % (n, b"r" * 900) for n in range(900)], b""),
-            "R9",
+            None,
             id="references",
         ),
-        pytest.param(folded(b"Subject", [b"s" * 900] * 1_000, b""), "R9", id="a subject"),
+        pytest.param(folded(b"Subject", [b"s" * 900] * 1_000, b""), None, id="a subject"),
         pytest.param(
             b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
             + b"".join(
@@ -170,10 +170,15 @@ def folded(name: bytes, items: list[bytes], separator: bytes) -> bytes:
         ),
     ],
 )
-async def test_a_monstrous_mail_ends_in_one_outcome_and_no_dead_letter(tmp_path: Path, more: bytes, rule: str) -> None:
-    """M1: its events fit into what a broker takes, all the way."""
+async def test_a_monstrous_mail_ends_in_one_outcome_and_no_dead_letter(
+    tmp_path: Path, more: bytes, rule: str | None
+) -> None:
+    """M1: its events fit into what a broker takes, all the way; without rule, its header is more than the door takes."""
     async with system(tmp_path) as running:
         code, text = await delivered(running, more=more)
+        if rule is None:
+            assert (code, text.split()[0], running.settled(), running.dead()) == (552, "5.3.4", [], [])
+            return
         assert code == 250
         assert [(event.mail_id, event.rule) for event in running.settled()] == [(text.rpartition(" ")[2], rule)]
         assert running.dead() == []
@@ -239,9 +244,10 @@ def no_large_files(octets: int) -> Iterator[None]:
 
 async def test_a_full_disk_under_the_objects_is_answered_not_now_and_no_event_is_made(tmp_path: Path) -> None:
     async with system(tmp_path) as running:
-        large = b"X-Filler: " + b"x" * 60_000 + b"\r\n" + (b"X-More: " + b"y" * 60_000 + b"\r\n") * 20
+        large = b"\r\n" + (b"y" * 60_000 + b"\r\n") * 21
         with no_large_files(1_000_000):
-            assert (await delivered(running, more=large)) == (451, "4.3.0 cannot be stored now, try again later")
+            code, text = await delivered(running, more=large)
+            assert (code // 10, text[:4]) == (45, "4.3.")
         assert list(running.read("mail.received")) == []
         assert (await delivered(running, more=large))[0] == 250
         assert len(running.settled()) == 1

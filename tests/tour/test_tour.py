@@ -8,7 +8,7 @@ import pytest
 
 from postroad.cli import demo as command
 from postroad.cli.demo import demo
-from postroad.ingest.doors import smtp
+from postroad.ingest.doors import conversation
 from postroad.ingest.doors.sink import Sink, Sunk
 from postroad.tour import story
 from postroad.tour.letters import CUSTOMER, MARY, letter
@@ -70,7 +70,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
     ("plant", "words"),
     [
         pytest.param(
-            lambda m: m.setattr(smtp, "judge", refusing),
+            lambda m: m.setattr(conversation, "judge", refusing),
             ["step 1, A customer writes to sales", "no such address here"],
             id="the door refuses",
         ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from postroad.mail.address import bare_address
+from postroad.mail.bounce.words import ACTIONS
 from postroad.mail.date import parse_date
 from postroad.mail.header import Headers, read_header
 from postroad.mail.status import parse_status
@@ -29,6 +30,7 @@ class RecipientReport:
     remote_mta: str = ""  # without its type
     will_retry_until: datetime | None = None
     last_attempt: datetime | None = None
+    witness: str = "fields"  # or "text": read in the words of a notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,11 @@ def _split_repeats(fields: Headers) -> list[Headers]:
 
 def _recipient(block: Headers) -> RecipientReport:
     status = parse_status(block.unfolded("status"))
+    action = (_WORD.match(block.unfolded("action")) or [""])[0].lower()
     return RecipientReport(
         final_recipient=address_field(block.unfolded("final-recipient")),
         original_recipient=address_field(block.unfolded("original-recipient")),
-        action=(_WORD.match(block.unfolded("action")) or [""])[0].lower(),
+        action=ACTIONS.get(action, action),
         status="" if status is None else str(status),
         diagnostic_code=_typed(block.unfolded("diagnostic-code")),
         remote_mta=_typed(block.unfolded("remote-mta")),

@@ -6,6 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 from postroad.mail.address import bare_address, mailboxes, normalise
+from postroad.mail.bounce.free_form import FreeForm, read_free_form
+from postroad.mail.bounce.notice import Told
+from postroad.mail.bounce.own_text import pasted_fields, words_of
+from postroad.mail.bounce.signs import Signs, signs_of
 from postroad.mail.dsn import RecipientReport, read_delivery_status, read_disposition
 from postroad.mail.entity import Entity
 from postroad.mail.feedback_report import FeedbackReport, read_feedback_report
@@ -29,7 +33,13 @@ _RETURNED_HEADERS = ("text/rfc822-headers", "text/rfc822-header", "message/rfc82
 _FIELDS_ABOUT = re.compile(
     rb"[ \t\r\n]*(?:Reporting-MTA|Final-Recipient|Original-Recipient|Feedback-Type)[ \t]*:", re.I
 )
-_MESSAGE_ID_LINE = re.compile(r"^[> \t]{0,20}Message-ID[ \t]*:[ \t]*\S", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID_LINE = re.compile(
+    r"^[> \t]{0,20}Message-ID[ \t]*:[ \t]*(?:\r?\n[> \t]{1,20})?[^\s>]", re.IGNORECASE | re.MULTILINE
+)
+_QUOTED = re.compile(r"(?:> ?)+")
+_CITED_ID = re.compile(
+    r"message[- ]?id(?:entifier)?\b[^<\n@]{0,30}?<?([^\s<>@:]{1,200}@[^\s<>@,;]{1,200})", re.IGNORECASE
+)
 _DAEMON = re.compile(r"\s*[\"<]?\s*mailer-daemon\b[^@]*\Z", re.IGNORECASE)
 
 
@@ -48,6 +58,10 @@ class Report:
     original_to: tuple[str, ...] = ()  # addresses of To in the returned part
     original_references: tuple[str, ...] = ()  # References and In-Reply-To of the returned part
     returned: Headers | None = None  # the returned part's header
+    fate: str = ""  # of a notice by its words: failed, delayed, delivered; "" when they say nothing
+    words: str = ""  # the notice's own, white space folded; "" when its fields say all
+    rule: str = "its fields (RFC 3464)"  # what it was taken for a report by
+    signs: Signs | None = None  # what its header says of its kind
 
     @property
     def original_message_id(self) -> str:
@@ -80,16 +94,19 @@ def read_report(root: Entity) -> Report:
         original_to=tuple(box.address for box in mailboxes(returned.unfolded("to"))) if returned else (),
         original_references=_references(returned) if returned else (),
         returned=returned,
+        signs=signs_of(root.headers),
     )
     match kind, part:
         case "delivery-status", Entity():
-            return _with_status(facts, part)
+            return _with_words(_with_status(facts, part.payload), root)
         case "disposition-notification", Entity():
             return _with_disposition(facts, part)
         case "feedback-report", Entity():
             return replace(facts, feedback=read_feedback_report(part.payload))
-        case _:
+        case "disposition-notification" | "feedback-report", _:
             return facts
+        case _:
+            return _with_words(facts, root)
 
 
 def _machine_part(root: Entity) -> tuple[Kind, Entity | None]:
@@ -130,7 +147,7 @@ def _pasted(text: str) -> Headers | None:
     end = text.find("\n\n", found.start())
     lines = text[start : end if end >= 0 else len(text)].split("\n")
     # Remarks of the server may stand directly above, and quoting marks in front.
-    lines = [line.lstrip("> ") if line.startswith(">") else line for line in lines]
+    lines = [_QUOTED.sub("", line) if line.startswith(">") else line for line in lines]
     indent = re.match(r"[ \t]*", text[found.start() :])
     cut = len(indent[0]) if indent else 0
     if cut:
@@ -148,9 +165,19 @@ def _original_ids(root: Entity, returned: Headers | None) -> tuple[str, ...]:
     found = []
     if returned is not None:
         found = [message_id(returned.unfolded(name)) for name in ("message-id", "x-microsoft-original-message-id")]
+    if not any(found) and (cited := _cited(root)):
+        found.append(message_id(cited.rstrip(".")))
     found.append(message_id(root.headers.unfolded("x-microsoft-original-message-id")))
     found.extend(reversed(_references(root.headers)))  # the nearest ancestor stands last
     return tuple(dict.fromkeys(found_id for found_id in found if found_id))
+
+
+def _cited(root: Entity) -> str:
+    """An id that the notice names in its own words."""
+    for part in root.leaves(into_messages=False):
+        if part.type == "text/plain" and (found := _CITED_ID.search(part.text[:_READ])):
+            return found[1]
+    return ""
 
 
 def _references(headers: Headers) -> tuple[str, ...]:
@@ -162,10 +189,51 @@ def _failed(root: Entity) -> tuple[str, ...]:
     return tuple(address for field in fields for word in field.split(",") if (address := bare_address(word)))
 
 
-def _with_status(facts: Report, part: Entity) -> Report:
-    status = read_delivery_status(part.payload)
+def _with_status(facts: Report, payload: bytes) -> Report:
+    status = read_delivery_status(payload)
     return replace(
         facts, recipients=status.recipients, reporting_mta=status.reporting_mta, arrival_date=status.arrival_date
+    )
+
+
+def _with_words(facts: Report, root: Entity) -> Report:
+    """P4: what the fields leave open, the notice's own words say: who it was, or why."""
+    named = [one for one in facts.recipients if one.final_recipient or one.original_recipient]
+    if named and all(one.diagnostic_code and one.action for one in named):
+        return facts
+    texts = tuple(words_of(root))
+    found = read_free_form(root, facts.signs or signs_of(root.headers), texts)
+    if not named and found is not None and found.fate != "delivered":
+        pasted = next((fields for text in texts if (fields := pasted_fields(text))), b"")
+        pasted_facts = _with_status(facts, pasted) if pasted else facts
+        if any(one.final_recipient or one.original_recipient for one in pasted_facts.recipients):
+            return replace(pasted_facts, kind="delivery-status", fate=found.fate, words=found.words)
+    if found is None:
+        return facts
+    told = {one.address.lower(): one for one in found.told}
+    if not named:
+        recipients = tuple(
+            RecipientReport(
+                final_recipient=one.address,
+                original_recipient=one.original,
+                action=one.fate,
+                diagnostic_code=one.diagnostic,
+                witness="text",
+            )
+            for one in found.told
+        )
+        return replace(facts, recipients=recipients, fate=found.fate, words=found.words, rule=found.rule)
+    filled = tuple(_filled(one, told, found) for one in facts.recipients)
+    return replace(facts, recipients=filled, fate=found.fate, words=found.words)
+
+
+def _filled(one: RecipientReport, told: dict[str, Told], found: FreeForm) -> RecipientReport:
+    """A block's gaps filled with what the text says of the same address."""
+    said = told.get(one.final_recipient.lower()) or told.get(one.original_recipient.lower())
+    return replace(
+        one,
+        action=one.action or (found.fate if not one.status.startswith("2") else "delivered"),
+        diagnostic_code=one.diagnostic_code or (said.diagnostic if said else ""),
     )
 
 

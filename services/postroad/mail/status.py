@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from postroad.mail.bounce.classify import reason_of
+from postroad.mail.bounce.codes import refusal_in, status_in
+from postroad.mail.bounce.reasons import HARD, PASSING, RETRIED, Reason
+
 Permanence = Literal["permanent", "temporary", "none", "unknown"]
 
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\d.])([245][0-5]\d)(?=[ \-]|$)")
 _NO_FAILURE = ("delivered", "relayed", "expanded")
 _CLASS: dict[int, Permanence] = {2: "none", 4: "temporary", 5: "permanent"}
@@ -14,33 +17,7 @@ _CLASS: dict[int, Permanence] = {2: "none", 4: "temporary", 5: "permanent"}
 # RFC 3463 3.2-3.5 and RFC 5248: no such user or host, bad syntax, moved away, null MX (RFC 7505), disabled, no route.
 _HARD = {(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1), (4, 4)}
 # Too vague to say what is the matter: "other or undefined", and policy answers that hide the reason.
-_VAGUE = {(0, 0), (1, 0), (2, 0), (4, 0), (5, 0), (7, 0), (7, 1)}
-
-_SUBJECT = r"(?:user|recipient|mailbox|account|address|domain|host)s?"
-_HARD_WORDS = re.compile(
-    "|".join(
-        (
-            r"(?:user|address|recipient) unknown|unknown (?:user|recipient|local part|address)",
-            r"no such (?:user|recipient|mailbox|address|person|domain|host)",
-            rf"{_SUBJECT} (?:is |was |does |could |can)?(?:not (?:found|exist|known|be found)|unknown|invalid)",
-            rf"{_SUBJECT} (?:is |was |has been )?(?:disabled|inactive|suspended|deactivated|closed|not available)",
-            r"does(?:n't| not) (?:exist|have an? \S{1,40} account)|unroute?able address",
-            r"(?:invalid|bad|unknown) (?:recipient|mailbox|user|address|destination)",
-            r"no longer (?:active|available|valid|in use|works?)|no mailbox here|not our customer",
-        )
-    ),
-    re.IGNORECASE,
-)
-_SOFT_WORDS = re.compile(
-    "|".join(
-        (
-            r"quota|mailbox (?:is )?full|full mailbox|insufficient (?:storage|disk|system)|too (?:many|large|big)",
-            r"try again|temporar|greylist|rate limit|deferred|timed? ?out|will be retried|still being (?:re)?tried",
-            r"connection (?:refused|reset|dropped|lost)",
-        )
-    ),
-    re.IGNORECASE,
-)
+_VAGUE = {(0, 0), (0, 1), (1, 0), (2, 0), (3, 0), (4, 0), (4, 1), (5, 0), (7, 0), (7, 1)}
 _READ = 4_000  # characters of a diagnostic that are read
 
 
@@ -62,12 +39,13 @@ class Verdict:
 
     permanence: Permanence
     hard: bool = False
+    reason: Reason = "other"
 
 
 def parse_status(text: str) -> EnhancedStatus | None:
     """The first enhanced status code in a field or a server's words, or None."""
-    match = _STATUS.search(text[:_READ])
-    return EnhancedStatus(int(match[1]), int(match[2]), int(match[3])) if match else None
+    found = status_in(text[:_READ])
+    return EnhancedStatus(*map(int, found.split("."))) if found else None
 
 
 def reply_code(text: str) -> int | None:
@@ -77,20 +55,21 @@ def reply_code(text: str) -> int | None:
 
 
 def judge(status: str = "", reply: int | None = None, action: str = "", text: str = "") -> Verdict:
-    """Permanent, temporary or no failure; and hard: the address itself is dead.
+    """Permanent, temporary or no failure; hard: the address itself is dead; and the reason.
 
     The class of the enhanced status decides first, then the reply code, then the words. `status` is Status of RFC 3464
     2.3.4, `action` its 2.3.3, `text` the diagnostic. A vague status (5.0.0) is made precise by one in the diagnostic.
     """
-    if action in ("delayed", *_NO_FAILURE):
-        return Verdict("none")
     text = text[:_READ]
     known = _precise(parse_status(status), parse_status(text))
-    code = reply if reply is not None else reply_code(text)
+    code = reply if reply is not None else refusal_in(text) or reply_code(text)
+    reason = reason_of(text, (known.subject, known.detail) if known else None, code)
+    if action in ("delayed", *_NO_FAILURE):
+        return Verdict("none", reason=reason)
     permanence = _CLASS[known.class_] if known else _CLASS.get((code or 0) // 100, "unknown")
     if permanence == "unknown":
-        permanence = _by_words(text, action)
-    return Verdict(permanence, permanence == "permanent" and _is_hard(known, text))
+        permanence = _by_words(text, action, reason)
+    return Verdict(permanence, permanence == "permanent" and _is_hard(known, reason), reason)
 
 
 def _precise(stated: EnhancedStatus | None, found: EnhancedStatus | None) -> EnhancedStatus | None:
@@ -99,13 +78,15 @@ def _precise(stated: EnhancedStatus | None, found: EnhancedStatus | None) -> Enh
     return found if found.class_ == stated.class_ else stated
 
 
-def _by_words(text: str, action: str) -> Permanence:
-    if _SOFT_WORDS.search(text):
+def _by_words(text: str, action: str, reason: Reason) -> Permanence:
+    if reason in HARD:
+        return "permanent"
+    if reason in PASSING or any(word in text.lower() for word in RETRIED):
         return "temporary"
-    return "permanent" if action == "failed" or _HARD_WORDS.search(text) else "unknown"
+    return "permanent" if action == "failed" or reason != "other" else "unknown"
 
 
-def _is_hard(status: EnhancedStatus | None, text: str) -> bool:
+def _is_hard(status: EnhancedStatus | None, reason: Reason) -> bool:
     if status is not None and (status.subject, status.detail) not in _VAGUE:
         return (status.subject, status.detail) in _HARD
-    return _HARD_WORDS.search(text) is not None and _SOFT_WORDS.search(text) is None
+    return reason in HARD

@@ -1,0 +1,79 @@
+"""Is a mail without machine-readable fields a notice, and about whom? By its header first, then by its words (P4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from postroad.mail.address import mailboxes
+from postroad.mail.bounce.notice import Notice, Told, read_notice
+from postroad.mail.bounce.place import Rank
+from postroad.mail.bounce.signs import Signs
+from postroad.mail.bounce.words import Fate
+from postroad.mail.entity import Entity
+
+_OF_LISTS = ("list-id", "list-unsubscribe")
+_AT_ONCE = 100  # characters: the same of one that came over a list
+_SOON = 700  # characters within which a notice of an unusual author says what it is
+
+
+@dataclass(frozen=True, slots=True)
+class FreeForm:
+    """A notice read by its words, and by what it was taken for one."""
+
+    fate: Fate
+    told: tuple[Told, ...]
+    words: str
+    rule: str
+
+
+def read_free_form(root: Entity, signs: Signs, texts: Iterable[str]) -> FreeForm | None:
+    """None for what is no notice: an ordinary mail, an answer by machine, a challenge, a receipt.
+
+    `texts`: what `own_text.words_of` finds in it.
+    """
+    strong = signs.daemon or bool(signs.named) or signs.typed
+    if not (strong or signs.subject or signs.null) or signs.receipt:
+        return None
+    if signs.answer and not (strong or signs.subject):
+        return None
+    headers = root.headers
+    author = mailboxes(headers.unfolded("from"))
+    ours = [box.address for name in ("to", "cc") for box in mailboxes(headers.unfolded(name))]
+    mailer = author[0].address.rpartition("@")[2] if author and signs.daemon else ""
+    soon = _AT_ONCE if any(name in headers for name in _OF_LISTS) else _SOON
+    best: FreeForm | None = None
+    for text in texts:
+        notice = read_notice(text, ours, mailer, () if strong else [box.address for box in author])
+        found = _taken(notice, signs, soon, strong=strong)
+        if found is not None and (found.told or signs.named):
+            return _named(found, signs)
+        best = best or found
+    if signs.named and best is None and (signs.subject or signs.daemon):
+        best = FreeForm("delayed" if signs.delay else "failed", (), "", "X-Failed-Recipients")
+    return _named(best, signs) if best else None
+
+
+def _taken(notice: Notice, signs: Signs, soon: int, *, strong: bool) -> FreeForm | None:
+    rule = f"text: {notice.rank.name.lower()}"
+    if notice.fate is None:
+        if not (signs.daemon or signs.named) or not (signs.subject or signs.null) or notice.rank < Rank.SAID:
+            return None
+        return FreeForm("delayed" if signs.delay else "failed", notice.told, notice.words, f"{rule}, of a mail system")
+    by = [name for name in ("daemon", "subject", "null", "named", "typed") if getattr(signs, name)]
+    found = FreeForm(notice.fate, notice.told, notice.words, f"{rule}, by {', '.join(by)}")
+    if notice.fate == "delivered":
+        return replace(found, told=()) if strong else None
+    if strong and (signs.subject or signs.null or signs.named or notice.rank >= Rank.LOOSE):
+        return found
+    if notice.first > soon or not notice.near:
+        return None
+    return found if notice.rank >= Rank.LISTED and (signs.subject or signs.null) else None
+
+
+def _named(found: FreeForm, signs: Signs) -> FreeForm:
+    """X-Failed-Recipients says who; the text says why."""
+    if not signs.named or found.fate == "delivered":
+        return found
+    told = {one.address.lower(): one for one in found.told}
+    shared = found.told[0].diagnostic if found.told else ""
+    blamed = (told.get(address.lower()) or Told(address, found.fate, shared) for address in dict.fromkeys(signs.named))
+    return replace(found, told=tuple(blamed), rule="X-Failed-Recipients, " + found.rule)
