@@ -173,7 +173,7 @@ def folded(name: bytes, items: list[bytes], separator: bytes) -> bytes:
 async def test_a_monstrous_mail_ends_in_one_outcome_and_no_dead_letter(
     tmp_path: Path, more: bytes, rule: str | None
 ) -> None:
-    """M1: its events fit into what a broker takes, all the way; without rule, its header is more than the door takes."""
+    """M1: its events fit into what a broker takes. Without rule: its header is more than the door takes."""
     async with system(tmp_path) as running:
         code, text = await delivered(running, more=more)
         if rule is None:
