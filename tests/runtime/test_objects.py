@@ -68,12 +68,12 @@ async def test_equal_contents_at_once_become_one_whole_file(tmp_path: Path) -> N
     assert len({ref.ref for ref in refs}) == 1
     (file,) = files(tmp_path)
     assert file.read_bytes() == content
-    assert file.relative_to(tmp_path).parts == ("sha256", file.name[:2], file.name[2:4], file.name)
+    assert file.relative_to(tmp_path).parts == ("sha256", file.name[:2], file.name)
 
 
 async def test_an_object_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     store = open_store(f"file:{tmp_path}")
-    path = tmp_path / "sha256" / REF[7:9] / REF[9:11] / REF[7:]
+    path = tmp_path / "sha256" / REF[7:9] / REF[7:]
     await store.put(CONTENT)
     before = path.stat().st_ino
     await store.put(CONTENT)
@@ -82,7 +82,7 @@ async def test_an_object_that_is_there_is_not_written_again(tmp_path: Path) -> N
 
 async def test_a_truncated_object_is_written_anew(tmp_path: Path) -> None:
     store = open_store(f"file:{tmp_path}")
-    path = tmp_path / "sha256" / REF[7:9] / REF[9:11] / REF[7:]
+    path = tmp_path / "sha256" / REF[7:9] / REF[7:]
     await store.put(CONTENT)
     path.write_bytes(CONTENT[:3])
     await store.put(CONTENT)
@@ -111,8 +111,8 @@ async def test_the_file_then_its_name_are_on_the_disk_before_put_returns(
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(Path, "replace", note_replace)
     await store.put(CONTENT)
-    assert steps[-3:] == ["fsync file 4", "rename", "fsync folder 3"]
-    assert steps[:-3] == ["fsync folder 1", "fsync folder 2"], "new folders last before something is put under them"
+    assert steps[-3:] == ["fsync file 3", "rename", "fsync folder 2"]
+    assert steps[:-3] == ["fsync folder 1"], "new folders last before something is put under them"
 
 
 @contextmanager

@@ -77,7 +77,10 @@ class MemoryStore:
 
 
 class FileStore:
-    """A file for each object, two folders deep. A file under its final name is whole and on the disk."""
+    """A file for each object, in 256 folders, for a new folder costs syncs of its own.
+
+    A file under its final name is whole and on the disk.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -157,7 +160,7 @@ class FileStore:
         if named is None:
             raise _absent(ref)
         name = named[1]
-        return Path(f"{self._folder}/sha256/{name[:2]}/{name[2:4]}/{name}")
+        return Path(f"{self._folder}/sha256/{name[:2]}/{name}")
 
 
 class BucketStore:
