@@ -75,6 +75,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             for producer in (self.outputs, self.states):
                 await producer.start()
+            settings.guard(self.states, self._stale)
             self.consumer.subscribe(list(self.membership.topics), listener=self)
             await self.consumer.start()
             while not self.stopping.is_set():
@@ -170,8 +171,11 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def check(self) -> None:
         """Raises Fenced in a process that was frozen or was late with what it had to finish."""
-        if self.fenced or self._silent():
+        if self._stale():
             raise Fenced("frozen, or too late for a rebalance")
+
+    def _stale(self) -> bool:
+        return self.fenced or self._silent()
 
     async def _watch_clock(self) -> None:
         """A process that was frozen for most of a session must not write before it has joined again."""

@@ -1,11 +1,13 @@
 """Every setting of the Kafka clients, in one place. What they were measured against: services/README.md."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import ProducerFenced
 
 from postroad.runtime.config import Kafka
 
@@ -60,6 +62,21 @@ def reader(kafka: Kafka, name: str) -> AIOKafkaConsumer:
         max_partition_fetch_bytes=2 * FETCH_BYTES,
         fetch_max_bytes=32 * 1024 * 1024,
     )
+
+
+def guard(producer: AIOKafkaProducer, stale: Callable[[], bool]) -> None:
+    """No request of this producer goes out while `stale` says so: what waits in it fails with ProducerFenced.
+
+    A process that was frozen between its last check and the write would else put an old state over a newer one.
+    """
+    send = producer.client.send
+
+    async def guarded(*request: Any, **more: Any) -> Any:
+        if stale():
+            raise ProducerFenced
+        return await send(*request, **more)
+
+    producer.client.send = guarded
 
 
 async def close(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
