@@ -1,13 +1,11 @@
 """`postroad bounce`: what we read in reports about other mails, for people and for many mails in one process."""
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from postroad.cli.mail_files import answer
 from postroad.mail.bounce.reading import Reading, read_bounce
 from postroad.mail.parse import read
 
@@ -28,22 +26,7 @@ def bounce(
     batch
         Read paths from standard input, one a line, and answer each with one JSON line before the next is read.
     """
-    if batch:
-        return _batch()
-    if not mails:
-        print("no mail named: give the path of one or more .eml files, or --batch", file=sys.stderr)
-        return os.EX_USAGE
-
-    status = os.EX_OK
-    for path in mails:
-        try:
-            found = reading(path.read_bytes())
-        except OSError as error:
-            print(f"{path}: cannot be read: {error.strerror}", file=sys.stderr)
-            status = os.EX_NOINPUT
-            continue
-        print(json.dumps(described(found)) if json_ else f"{path}\n{_readable(found)}")
-    return status
+    return answer(mails, reading, described, _readable, as_json=json_, batch=batch)
 
 
 def reading(raw: bytes) -> Reading:
@@ -69,17 +52,6 @@ def described(found: Reading) -> dict[str, object]:
         ],
         "original_message_id": found.original_message_id or None,
     }
-
-
-def _batch() -> int:
-    for line in sys.stdin.buffer:
-        path = os.fsdecode(line.rstrip(b"\r\n"))
-        try:
-            answer = described(reading(Path(path).read_bytes()))
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            answer = {"error": f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"}
-        print(json.dumps(answer), flush=True)
-    return os.EX_OK
 
 
 def _readable(found: Reading) -> str:

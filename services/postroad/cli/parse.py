@@ -1,14 +1,12 @@
 """`postroad parse`: what we read in a mail, for people, for scripts, and for many mails in one process."""
 
-import json
-import os
-import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from postroad.cli.mail_files import answer
 from postroad.mail.address import Mailbox
 from postroad.mail.parse import Mail, read
 
@@ -31,23 +29,7 @@ def parse(
     batch
         Read paths from standard input, one a line, and answer each with one JSON line before the next is read.
     """
-    if batch:
-        return _batch()
-    if not mails:
-        print("no mail named: give the path of one or more .eml files, or --batch", file=sys.stderr)
-        return os.EX_USAGE
-
-    status = os.EX_OK
-    for path in mails:
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            print(f"{path}: cannot be read: {error.strerror}", file=sys.stderr)
-            status = os.EX_NOINPUT
-            continue
-        mail = read(raw)
-        print(json.dumps(described(mail)) if json_ else f"{path}\n{_readable(mail)}")
-    return status
+    return answer(mails, read, described, _readable, as_json=json_, batch=batch)
 
 
 def described(mail: Mail) -> dict[str, object]:
@@ -78,17 +60,6 @@ def described(mail: Mail) -> dict[str, object]:
             for leaf in mail.leaves
         ],
     }
-
-
-def _batch() -> int:
-    for line in sys.stdin.buffer:
-        path = os.fsdecode(line.rstrip(b"\r\n"))
-        try:
-            answer = described(read(Path(path).read_bytes()))
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            answer = {"error": f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"}
-        print(json.dumps(answer), flush=True)
-    return os.EX_OK
 
 
 def _shown(boxes: tuple[Mailbox, ...]) -> list[dict[str, str]]:
