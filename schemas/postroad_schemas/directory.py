@@ -74,11 +74,21 @@ class Security(StrEnum):
     TLS = "tls"  # RFC 8314
 
 
+class OAuth2(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a refresh token becomes an access token (RFC 6749 6)."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = ""  # by reference; empty: a public client
+    scope: str = ""
+
+
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """By reference, never a value: "env:NAME" or "file:PATH"."""
 
     username: str
-    secret: str
+    secret: str  # the password; "Bearer ..." in it: an access token; with `oauth2`: the refresh token
+    oauth2: OAuth2 | None = None
 
 
 class Smarthost(Row, frozen=True, kw_only=True, tag="smarthost"):

@@ -34,6 +34,7 @@ class OutboundSubmitted(Event, frozen=True, kw_only=True, tag="outbound.submitte
     author: str = ""  # contact id, else address: who gets the red envelope
     domain: str = ""  # alias domain: the record's company (O3); empty: the default one
     mailing: str = ""  # O6
+    list_name: str = ""  # what a leave link leaves (O6); empty: the mailing
     server: str = ""  # a dedicated server, used as given
 
 
@@ -58,6 +59,14 @@ class OutboundCancelled(Event, frozen=True, kw_only=True, tag="outbound.cancelle
 
     recipient: str
     submission_id: str
+    by: str = ""
+
+
+class OutboundRetried(Event, frozen=True, kw_only=True, tag="outbound.retried"):
+    """An operator has a deferred submission tried now, not at its time."""
+
+    recipient: str
+    submission: OutboundSubmitted  # as it was deferred
     by: str = ""
 
 
@@ -105,6 +114,9 @@ class SettledSubmission(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
     at: datetime
     kept: OutboundSubmitted | None = None  # of a held one: what to send on release
+    not_before: datetime | None = None  # of a deferred one: when it is tried again (UTC)
+    server: str = ""  # of a deferred one
+    reply: Reply = Reply()  # of a deferred one: what the server said
 
 
 class RecipientSettled(msgspec.Struct, frozen=True, kw_only=True, tag="recipient.settled", tag_field="type"):
@@ -150,6 +162,7 @@ class DeliveryReported(Event, frozen=True, kw_only=True, tag="delivery.reported"
     message_id: str = ""
     thread: str = ""
     mailing: str = ""
+    list_name: str = ""  # O6; known to dispatch only
     author: str = ""
     stream: Stream | None = None  # known to dispatch only
     server: str = ""
@@ -175,3 +188,10 @@ class FeedbackReported(Event, frozen=True, kw_only=True, tag="feedback.reported"
     message_id: str = ""
     reporting_mta: str = ""
     mail_id: str = ""
+
+
+class LeaveAsked(Event, frozen=True, kw_only=True, tag="leave.asked"):
+    """Somebody followed the leave link of a message (O6, RFC 8058): its recipient leaves its list."""
+
+    notification_id: str
+    how: str  # "one-click", "mailto"

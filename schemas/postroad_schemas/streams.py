@@ -32,12 +32,14 @@ from postroad_schemas.message import FollowerAnswered, FollowerSought, MessageSe
 from postroad_schemas.outbound import (
     DeliveryReported,
     FeedbackReported,
+    LeaveAsked,
     OutboundCancelled,
     OutboundDeferred,
     OutboundGranted,
     OutboundHeld,
     OutboundMetered,
     OutboundReleased,
+    OutboundRetried,
     OutboundSubmitted,
 )
 from postroad_schemas.topic import TIERS, Topic, normalise
@@ -183,6 +185,7 @@ STREAMS: tuple[Topic, ...] = (
             OutboundHeld: lambda e: normalise(e.recipient),
             OutboundReleased: lambda e: normalise(e.recipient),
             OutboundCancelled: lambda e: normalise(e.recipient),
+            OutboundRetried: lambda e: normalise(e.recipient),
         },
         ("fanout", "apps", "operators"),
         ("dispatch",),
@@ -213,7 +216,11 @@ STREAMS: tuple[Topic, ...] = (
         "What became of one message for one recipient",
         "notification",
         "notification",
-        {DeliveryReported: lambda e: e.notification_id, FeedbackReported: lambda e: e.notification_id},
+        {
+            DeliveryReported: lambda e: e.notification_id,
+            FeedbackReported: lambda e: e.notification_id,
+            LeaveAsked: lambda e: e.notification_id,
+        },
         ("dispatch", "routing"),
         ("bounces",),
         ticks=True,

@@ -77,6 +77,8 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     outbound.OutboundHeld: lambda e: f"held back by {e.by or 'somebody'}",
     outbound.OutboundReleased: lambda e: f"let go on by {e.by or 'somebody'}",
     outbound.OutboundCancelled: lambda e: f"cancelled by {e.by or 'somebody'}",
+    outbound.OutboundRetried: lambda e: f"tried at once, as {e.by or 'somebody'} asked",
+    outbound.LeaveAsked: lambda e: f"asked to leave the list ({e.how})",
     outbound.DeliveryReported: lambda e: (
         f"{e.recipient or 'somebody'}: {e.action} {e.status} by {e.source}"
         + (f", server {e.server} ({e.server_rule})" if e.server else "")
