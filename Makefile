@@ -11,7 +11,7 @@ setup: $(SETUP)
 
 $(SETUP): pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check --only-binary :all: -e '.[workers,dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check --only-binary :all: --no-binary dkimpy -e '.[workers,otel,dev]'
 	@mkdir -p .make && touch $@
 
 $(BROKER): $(wildcard services/postroad/runtime/broker_files/pom.xml services/postroad/runtime/broker_files/jars.sha256) $(SETUP)
