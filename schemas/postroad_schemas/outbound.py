@@ -106,7 +106,7 @@ class SettledState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class SettledSubmission(msgspec.Struct, frozen=True, kw_only=True):
+class SettledSubmission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What dispatch remembers of one submission, for 8 days."""
 
     submission_id: str
@@ -117,6 +117,10 @@ class SettledSubmission(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime | None = None  # of a deferred one: when it is tried again (UTC)
     server: str = ""  # of a deferred one
     reply: Reply = Reply()  # of a deferred one: what the server said
+    first_attempt_at: datetime | None = (
+        None  # of a deferred one (UTC): its retry time runs from here, tried early or not
+    )
+    retried: str = ""  # the order by which it was last tried before its time: it is obeyed once
 
 
 class RecipientSettled(msgspec.Struct, frozen=True, kw_only=True, tag="recipient.settled", tag_field="type"):

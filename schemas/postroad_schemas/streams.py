@@ -221,7 +221,7 @@ STREAMS: tuple[Topic, ...] = (
             FeedbackReported: lambda e: e.notification_id,
             LeaveAsked: lambda e: e.notification_id,
         },
-        ("dispatch", "routing"),
+        ("dispatch", "routing", "ingest"),
         ("bounces",),
         ticks=True,
         retention=timedelta(days=30),

@@ -13,7 +13,7 @@ from postroad.views import Views
 from postroad_schemas import Event, Ticked
 from postroad_schemas.address import AddressBlacklisted, AddressFailed
 from postroad_schemas.directory import Parameter
-from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, Source
+from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, LeaveAsked, Source
 from postroad_schemas.values import FailureType, Reply, Stream
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -100,13 +100,13 @@ def words(emissions: Iterable[Emission]) -> list[str]:
 class Fates:
     """The notifications stage at one key."""
 
-    def __init__(self, *reports: Report) -> None:
+    def __init__(self, *reports: Report | LeaveAsked) -> None:
         self.state = Notification()
         self.out: list[Emission] = []
         for report in reports:
             self.take(report)
 
-    def take(self, report: Report) -> list[Emission]:
+    def take(self, report: Report | LeaveAsked) -> list[Emission]:
         decision = NOTIFICATIONS.decide(report, self.state, Views())
         self.state = msgspec.json.decode(msgspec.json.encode(decision.state), type=Notification)
         self.out += decision.emit

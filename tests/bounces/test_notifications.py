@@ -12,9 +12,9 @@ from postroad.bounces.fate import COMPLAINED, DELAYED, FAILED, OURS, PLANNED, SE
 from postroad.bounces.notifications import KEEP, NOTIFICATIONS, Notification
 from postroad.views import Views
 from postroad_schemas import read, record
-from postroad_schemas.address import AddressFailed
+from postroad_schemas.address import AddressFailed, AddressLeft
 from postroad_schemas.chatter import NotificationComplained, NotificationDelayed, NotificationFailed, NotificationSent
-from postroad_schemas.outbound import Action, Source
+from postroad_schemas.outbound import Action, LeaveAsked, Source
 from postroad_schemas.values import FailureType, Stream
 from tests.bounces.reports import ADA, START, Fates, at, complained, dispatched, refused, reported, tick, words
 
@@ -228,3 +228,68 @@ def test_it_is_forgotten_after_30_days() -> None:
     assert NOTIFICATIONS.sweep(tick(due - timedelta(seconds=1)), state, Views()).state == state
     assert NOTIFICATIONS.sweep(tick(due), state, Views()).state == Notification()
     assert Fates(RELAYED).state.seen == START.timestamp() + 60
+
+
+LEAVE = LeaveAsked(event_id="l1", occurred_at=at(3), trace_id="t4", notification_id="n1", how="one-click")
+BULK = dispatched("d1", Action.RELAYED, 1, stream=Stream.BULK, thread="", mailing="news-1", list_name="news")
+LATER = BULK.occurred_at + KEEP
+
+
+def left(fates: Fates) -> list[tuple[str, str, str]]:
+    return [(e.address, e.list_name, e.how) for e in fates.out if isinstance(e, AddressLeft)]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([BULK, LEAVE], 1, id="O6 of a message that is known"),
+        pytest.param([LEAVE, BULK], 1, id="O6 ahead of dispatch it waits"),
+        pytest.param([LEAVE], 0, id="O6 of a message never heard of"),
+        pytest.param([RELAYED, LEAVE], 0, id="O6 of chatter, which is of no list"),
+        pytest.param([LEAVE, RELAYED], 0, id="O6 of chatter, ahead of dispatch"),
+    ],
+)
+def test_a_leave_is_told_to_the_address(events: list[Report | LeaveAsked], expected: int) -> None:
+    fates = Fates(*events)
+    assert left(fates) == [(ADA, "news", "one-click")] * expected
+    assert fates.state.fate == (SENT if len(events) > 1 else PLANNED)
+    assert fates.address_failures == set()
+
+
+@pytest.mark.parametrize("events", list(permutations([BULK, LEAVE])), ids=["in order", "ahead"])
+def test_a_repeated_leave_says_the_same_again(events: tuple[Report | LeaveAsked, ...]) -> None:
+    fates = Fates(*events)
+    before, said = fates.state, {e.event_id for e in fates.out if isinstance(e, AddressLeft)}
+    again = [emission for event in events for emission in fates.take(event)]
+    assert fates.state == before
+    assert {e.event_id for e in again if isinstance(e, AddressLeft)} == said
+
+
+@pytest.mark.parametrize(
+    ("events", "days", "expected"),
+    [
+        pytest.param([BULK], 29, 1, id="its fate is kept"),
+        pytest.param([BULK], 31, 1, id="of its fate nothing is left but its list"),
+        pytest.param([BULK], 181, 0, id="links end"),
+        pytest.param([RELAYED], 31, 0, id="nothing is left of chatter"),
+    ],
+)
+def test_how_long_one_can_leave(events: list[Report], days: float, expected: int) -> None:
+    fates = Fates(*events)
+    now = events[0].occurred_at + timedelta(days=days)
+    assert NOTIFICATIONS.due is not None
+    assert NOTIFICATIONS.sweep is not None
+    while (due := NOTIFICATIONS.due(fates.state)) is not None and due <= now:
+        fates.state = NOTIFICATIONS.sweep(tick(due), fates.state, Views()).state
+    fates.take(LEAVE)
+    assert len(left(fates)) == expected
+
+
+def test_a_late_report_counts_for_the_address_alone_though_the_list_is_kept() -> None:
+    """B2, and O6: what is kept for leave links says nothing of the message."""
+    fates = Fates(BULK)
+    assert NOTIFICATIONS.sweep is not None
+    fates.state = NOTIFICATIONS.sweep(tick(LATER), fates.state, Views()).state
+    assert words(fates.take(DSN)) == ["address.failed"]
+    fates.take(LEAVE)
+    assert left(fates) == [(ADA, "news", "one-click")]

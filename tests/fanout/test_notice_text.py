@@ -8,7 +8,7 @@ import pytest
 from postroad.fanout.notice_files import load
 from postroad.fanout.notice_text import Texts, body, checked
 from postroad_schemas import Row
-from postroad_schemas.directory import Alias, AliasDomain
+from postroad_schemas.directory import Alias, AliasDomain, Contact
 from postroad_schemas.mail import Notice, Refusal, RefusalReason
 from postroad_schemas.values import Mailbox
 from tests.fanout.facts import DOMAIN, views
@@ -143,8 +143,37 @@ def with_text(language: str, name: str, text: str) -> Texts:
             with_text("fr", "policy", "{alias} {reason}"), "fr/policy.txt has .*{reason}", id="an unknown one"
         ),
         pytest.param(with_text("en", "policy", "{alias"), "en/policy.txt: .*write {{ and }}", id="a lone brace"),
+        pytest.param(
+            with_text("fr", "policy", "{alias:d}"), "fr/policy.txt does not render", id="a format for numbers"
+        ),
+        pytest.param(with_text("fr", "policy", "{alias!x}"), "fr/policy.txt does not render", id="no such conversion"),
+        pytest.param(
+            with_text("fr", "policy", "{alias:{alias}}"), "fr/policy.txt does not render", id="a placeholder in another"
+        ),
+        pytest.param(with_text("en", "policy", "{alias.x}"), "en/policy.txt lacks .*{alias}", id="an attribute"),
+        pytest.param(with_text("en", "loop_limit", " \n"), "en/loop_limit.txt is empty", id="no words"),
     ],
 )
 def test_texts_that_cannot_be_used_fail_at_start(texts: Texts, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         checked(texts)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("reason", list(RefusalReason))
+def test_every_reason_is_told_in_every_language_that_is_shipped(language: str, reason: RefusalReason) -> None:
+    """Bad texts stop the worker when it is loaded: what was loaded renders."""
+    reader = Contact(contact_id="mona", addresses=("mona@customer.example",), language=language)
+    seen = views()
+    seen.apply("contacts", "mona", reader)
+    event = msgspec.structs.replace(
+        refused("m1"), refusals=(because(reason),), author=Mailbox(address="mona@customer.example")
+    )
+    text = body(TEXTS, event, seen)
+    assert text.startswith({"en": "Hello,", "fr": "Bonjour,"}[language])
+    assert "{" not in text
+    assert "Chairs" in text
+
+
+def test_languages_that_are_shipped() -> None:
+    assert set(TEXTS) == {"en", "fr"}

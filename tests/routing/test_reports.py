@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from postroad.mail.leave import leave_token
 from postroad.mail.message_id import Flag, OwnId, mint
 from postroad.mail.return_path import return_path_token
 from postroad.views import Views
@@ -11,7 +12,7 @@ from postroad_schemas import notification_id
 from postroad_schemas.address import AddressHeardFrom
 from postroad_schemas.mail import MailReceived, MailRefused, Report, ReportedRecipient, ReportKind
 from postroad_schemas.message import MessageSettled, Origin, OriginSought, Outcome
-from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported
+from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, LeaveAsked
 from tests.routing.mails import BOUNCE, end, mail, settled, take, views
 
 EVE = "eve@example.net"
@@ -193,3 +194,49 @@ def test_p7_the_same_report_twice_counts_once() -> None:
     again = take(dsn(failed(), to="bounce+x@example.com", copy=1, cc=["sales@example.com"]), seen, state)
     assert end(again.emit).rule == "R1"
     assert not any(isinstance(each, DeliveryReported) for each in again.emit)
+
+
+NOTIFICATION = notification_id(SENT, EVE)
+
+
+def leave_address(seen: Views, notification: str = NOTIFICATION) -> str:
+    return f"bounce+{leave_token(seen.keys, notification)}@example.com"
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule", "asked"),
+    [
+        pytest.param({}, "O6", 1, id="O6 to a leave link"),
+        pytest.param({"report": Report(kind=ReportKind.UNKNOWN)}, "O6", 1, id="O6 as ingest reads mail to bounce"),
+        pytest.param(
+            {"report": Report(kind=ReportKind.DELIVERY_STATUS, recipients=(failed(),), original_message_id=SENT)},
+            "O6",
+            1,
+            id="O6 before P1, even a report",
+        ),
+        pytest.param({"sender": "mailer-daemon@example.net"}, "O6", 1, id="O6 whoever sends it"),
+        pytest.param({"to": ["sales@example.com"]}, "R9", 0, id="to somebody else"),
+        pytest.param({"to": [BOUNCE]}, "P7", 0, id="to the bounce address without handle"),
+        pytest.param({"to": ["bounce+mfrggzdfmztwq2lk@example.com"]}, "P7", 0, id="an unsigned handle"),
+    ],
+)
+def test_o6_mail_to_a_leave_link_is_a_leave(fields: dict[str, Any], rule: str, asked: int) -> None:
+    seen = views()
+    decision = take(mail("leave", **{"to": [leave_address(seen)], "sender": EVE, **fields}), seen)
+    outcome = end(decision.emit)
+    assert outcome.rule == rule
+    leaves = [each for each in decision.emit if isinstance(each, LeaveAsked)]
+    assert [(each.notification_id, each.how) for each in leaves] == [(NOTIFICATION, "mailto")] * asked
+    if asked:
+        assert isinstance(outcome, MessageSettled)
+        assert (outcome.outcome, outcome.notification_ids) == (Outcome.REPORT, (NOTIFICATION,))
+        assert not [each for each in decision.emit if isinstance(each, AddressHeardFrom | DeliveryReported)]
+
+
+def test_o6_several_handles_are_several_leaves() -> None:
+    seen = views()
+    others = [leave_address(seen, notification_id(SENT, DAN)), leave_address(seen), leave_address(seen).upper()]
+    decision = take(mail("leave", to=others, sender=EVE), seen)
+    leaves = [each for each in decision.emit if isinstance(each, LeaveAsked)]
+    assert {each.notification_id for each in leaves} == {NOTIFICATION, notification_id(SENT, DAN)}
+    assert len({each.event_id for each in leaves}) == len(leaves) == 2

@@ -165,6 +165,16 @@ def test_o1_servers_by_priority_then_age_then_name() -> None:
         ("mail.gateway.loop.scope", "type", True),
         ("mail.gateway.loop.scope", "thread", False),
         ("mail.gateway.allowed", "", True),
+        ("mail.links.base", "", True),
+        ("mail.links.base", "https://mail.example.com", True),
+        ("mail.links.base", "https://mail.example.com:8443/post/", True),
+        ("mail.links.base", "http://mail.example.com", False),
+        ("mail.links.base", "mail.example.com", False),
+        ("mail.links.base", "https://", False),
+        ("mail.links.base", "https://mail.example.com/?a=b", False),
+        ("mail.links.base", "https://user@mail.example.com", False),
+        ("mail.links.base", "https://mail.example.com>, <x", False),
+        ("mail.links.base", "https://mail.example.com\n", False),
     ],
 )
 def test_d5_what_a_setting_may_be(name: str, value: str, fine: bool) -> None:

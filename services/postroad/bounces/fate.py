@@ -5,14 +5,14 @@ from typing import TypedDict
 import msgspec
 
 from postroad.stage import descent
-from postroad_schemas.address import AddressFailed
+from postroad_schemas.address import AddressFailed, AddressLeft
 from postroad_schemas.chatter import (
     NotificationComplained,
     NotificationDelayed,
     NotificationFailed,
     NotificationSent,
 )
-from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, Source
+from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, LeaveAsked, Source
 from postroad_schemas.values import FailureType, Stream
 
 Report = DeliveryReported | FeedbackReported
@@ -56,6 +56,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     mailing: str
     author: str
     stream: Stream
+    list_name: str = ""  # of bulk mail: what its leave links leave (O6)
 
 
 class _Home(TypedDict):
@@ -83,6 +84,7 @@ def known_from(report: Report) -> Known | None:
         mailing=report.mailing,
         author=report.author,
         stream=report.stream or Stream.CHATTER,
+        list_name=report.list_name,
     )
 
 
@@ -161,3 +163,8 @@ def address_failed(report: Report, known: Known | None) -> AddressFailed:
         failure=report.failure or FailureType.UNKNOWN,
         stream=stream,
     )
+
+
+def address_left(asked: LeaveAsked, address: str, list_name: str) -> AddressLeft:
+    """O6: who got the message leaves its list. That marks nothing failed."""
+    return AddressLeft(**descent(asked, "left"), address=address, list_name=list_name, how=asked.how)

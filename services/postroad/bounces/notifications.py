@@ -1,4 +1,5 @@
-"""Each notification's fate, from three sides: the SMTP reply, a report, a provider's webhook (B1, B2)."""
+"""Each notification's fate, from three sides: the SMTP reply, a report, a provider's webhook (B1, B2). And who left
+the list that it came by (O6)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from postroad.bounces.fate import (
     Known,
     Report,
     address_failed,
+    address_left,
     fate_of,
     known_from,
     stated,
@@ -18,8 +20,19 @@ from postroad.bounces.fate import (
 from postroad.stage import Decision, Emission, Stage
 from postroad.views import Views
 from postroad_schemas import Ticked
+from postroad_schemas.outbound import LeaveAsked
 
 KEEP = timedelta(days=30)  # after the last that changed something; later reports count for the address alone
+LEAVES = timedelta(days=180)
+"""How long the leave links of a bulk mail work: people leave when they clear out, long after the reports have come, and
+laws ask for 30 to 60 days. Of a mail older than KEEP only the address and its list are kept."""
+
+
+class Subscription(msgspec.Struct, frozen=True, array_like=True):
+    """Whom a leave link takes off which list."""
+
+    address: str
+    list_name: str
 
 
 class Notification(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -31,14 +44,34 @@ class Notification(msgspec.Struct, frozen=True, array_like=True, omit_defaults=T
     failed_by: str = ""  # the report that counted on the address
     complained_by: str = ""
     seen: float = 0.0  # UTC seconds of the latest report that changed something
+    leaves: tuple[LeaveAsked, ...] = ()  # that came before dispatch's first report, one each way
+    subscription: Subscription | None = None  # what is left of a bulk mail after KEEP
 
     @property
     def fate(self) -> int:
         return self.steps[-1][0] if self.steps else PLANNED
 
 
-def decide(report: Report, state: Notification, _: Views) -> Decision[Notification]:
+def decide(event: Report | LeaveAsked, state: Notification, _: Views) -> Decision[Notification]:
     """A repeat says again what it said; what comes late changes nothing."""
+    return _left(event, state) if isinstance(event, LeaveAsked) else _reported(event, state)
+
+
+def _left(asked: LeaveAsked, state: Notification) -> Decision[Notification]:
+    """O6. Before dispatch's word it waits. Of a message that is of no list nobody can leave."""
+    if found := _subscription(state):
+        return Decision(state, (address_left(asked, found.address, found.list_name),) if found.list_name else ())
+    if any(waits.how == asked.how for waits in state.leaves):
+        return Decision(state)
+    seen = max(state.seen, asked.occurred_at.timestamp())
+    return Decision(msgspec.structs.replace(state, leaves=(*state.leaves, asked), seen=seen))
+
+
+def _subscription(state: Notification) -> Subscription | None:
+    return Subscription(state.known.recipient, state.known.list_name) if state.known else state.subscription
+
+
+def _reported(report: Report, state: Notification) -> Decision[Notification]:
     known = state.known or known_from(report)
     if known is None:
         return _seen(report, state, _early(report, state))
@@ -49,6 +82,8 @@ def decide(report: Report, state: Notification, _: Views) -> Decision[Notificati
     for each in told:
         decision = _told(each, after, known)
         after, emit = decision.state, (*emit, *decision.emit)
+    if known.report == report.event_id and known.list_name:
+        emit = (*emit, *(address_left(asked, known.recipient, known.list_name) for asked in state.leaves))
     return _seen(report, state, Decision(after, emit))
 
 
@@ -95,12 +130,26 @@ def _booked(report: Report, state: Notification, known: Known | None) -> Decisio
 
 
 def due(state: Notification) -> datetime | None:
-    return datetime.fromtimestamp(state.seen, UTC) + KEEP if state.seen else None
+    if not state.seen:
+        return None
+    keep = LEAVES if state == _shrunk(state) else KEEP
+    return datetime.fromtimestamp(state.seen, UTC) + keep
 
 
 def sweep(tick: Ticked, state: Notification, _: Views) -> Decision[Notification]:
-    old = state.seen <= (tick.occurred_at - KEEP).timestamp()
-    return Decision(Notification() if old else state)
+    """First all goes that reports were about, then who could leave which list."""
+    now = tick.occurred_at
+    if state.seen <= (now - LEAVES).timestamp():
+        return Decision(Notification())
+    return Decision(_shrunk(state) if state.seen <= (now - KEEP).timestamp() else state)
+
+
+def _shrunk(state: Notification) -> Notification:
+    """With nothing but what a leave link needs; the empty state of what is of no list."""
+    found = _subscription(state)
+    if found is None or not found.list_name:
+        return Notification()
+    return Notification(seen=state.seen, subscription=found)
 
 
 NOTIFICATIONS = Stage(

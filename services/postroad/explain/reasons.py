@@ -49,6 +49,7 @@ def _not_catchall_alone(case: Case) -> str:
 REASONS: dict[str, Callable[[Case], str]] = {
     "duplicate": _no_duplicate,
     "answer_to_notice": lambda _: "it names no notice of ours",
+    "leave": lambda _: "it is for no leave link of ours",
     "report": lambda _: "no bounce address in To, not from mailer-daemon, no report by its type",
     "copy_to_new_aliases": lambda _: "it is not another copy of a mail that was taken",
     "reply": _no_reply,

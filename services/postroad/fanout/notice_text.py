@@ -26,7 +26,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
 
 
 def checked(texts: Texts) -> Texts:
-    """The texts as they are. Raises ValueError for one that is missing or has not its placeholders."""
+    """The texts as they are. Raises ValueError for one that is missing, has not its placeholders or does not render."""
     if FALLBACK not in texts:
         raise ValueError(f"notices: the language {FALLBACK!r} is missing")
     for language, named in texts.items():
@@ -37,6 +37,7 @@ def checked(texts: Texts) -> Texts:
             for fault, fields in (("lacks", wanted - found), ("has the unknown", found - wanted)):
                 if fields:
                     raise ValueError(f"notices/{language}/{name}.txt {fault} placeholder {{{min(fields)}}}")
+            _render(language, name, named[name], wanted)
     return texts
 
 
@@ -45,6 +46,16 @@ def _placeholders(language: str, name: str, text: str) -> set[str]:
         return {field for _, field, _, _ in Formatter().parse(text) if field is not None}
     except ValueError as error:
         raise ValueError(f"notices/{language}/{name}.txt: {error}; write {{{{ and }}}} for braces") from None
+
+
+def _render(language: str, name: str, text: str, fields: frozenset[str]) -> None:
+    """A placeholder may have its name and still be none: `{alias:d}`, `{alias!x}`, `{alias:{alias}}`."""
+    try:
+        rendered = text.format(**dict.fromkeys(fields, "{x}"))
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"notices/{language}/{name}.txt does not render: {error}; write {{name}} alone") from None
+    if not rendered.strip():
+        raise ValueError(f"notices/{language}/{name}.txt is empty")
 
 
 def body(texts: Texts, event: MailRefused, views: Views) -> str:

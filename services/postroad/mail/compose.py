@@ -69,7 +69,11 @@ def compose(
     files: Sequence[File] = (),
 ) -> bytes:
     """The whole message, lines ended by CRLF. 7-bit, unless an address has a non-ASCII local part (RFC 6532)."""
-    content = _content(submission.message_id, text, html, files)
+    return header(submission, from_, date) + bytes(_content(submission.message_id, text, html, files))
+
+
+def header(submission: OutboundSubmitted, from_: Mailbox, date: datetime) -> bytes:
+    """The message's own fields (RFC 5322 3.6); those of its content come behind them."""
     to = submission.to or (Mailbox(address=submission.recipient),)
     fields = [
         field("Date", [format_datetime(date.astimezone(UTC))]),
@@ -83,7 +87,7 @@ def compose(
         *_extra(submission),
         b"MIME-Version: 1.0\r\n",
     ]
-    return b"".join(fields) + bytes(content)
+    return b"".join(fields)
 
 
 def _ids(name: str, ids: Sequence[str]) -> bytes:

@@ -9,7 +9,7 @@ from postroad.routing.state import Ask
 from postroad.views import Views
 from postroad_schemas.mail import MailReceived, Refusal, Route
 from postroad_schemas.message import Outcome
-from postroad_schemas.outbound import DeliveryReported, FeedbackReported
+from postroad_schemas.outbound import DeliveryReported, FeedbackReported, LeaveAsked
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Ruling(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     routes: tuple[Route, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    reports: tuple[DeliveryReported | FeedbackReported, ...] = ()
+    reports: tuple[DeliveryReported | FeedbackReported | LeaveAsked, ...] = ()
     flags: tuple[tuple[str, str], ...] = ()  # R12: (alias, why it is invalid); an empty reason clears the flag
 
 

@@ -1,9 +1,10 @@
-"""P1-P5: reports. Who bounced, of which message, and what that means. They open no record and are never answered."""
+"""P1-P5: reports, and leave links (O6). Who bounced, of which message; what opens no record and is never answered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from postroad.mail.address import normalise
+from postroad.mail.leave import left_by
 from postroad.mail.message_id import read_own
 from postroad.mail.return_path import notification_of
 from postroad.mail.status import Verdict, judge, parse_status
@@ -12,7 +13,7 @@ from postroad.stage import descent
 from postroad_schemas import notification_id
 from postroad_schemas.mail import Report, ReportedRecipient, ReportKind
 from postroad_schemas.message import Origin, Outcome
-from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, Source
+from postroad_schemas.outbound import Action, DeliveryReported, FeedbackReported, LeaveAsked, Source
 from postroad_schemas.values import FailureType
 
 _UNATTRIBUTED = "unattributed: it says nothing usable of any message of ours"
@@ -44,6 +45,19 @@ class Subject:
 
 def is_report(case: Case) -> bool:
     return case.facts.bounce or case.mail.report is not None
+
+
+def leave(case: Case) -> Ruling | None:
+    """O6: mail to the leave link of a message, whatever it says and whoever sends it: the handle is what proves."""
+    found = (left_by(case.views.keys, token) for token in case.facts.bounce_tokens)
+    left = dict.fromkeys(notification for notification in found if notification)
+    if not left:
+        return None
+    asked = tuple(
+        LeaveAsked(**descent(case.mail, "leave", notification), notification_id=notification, how="mailto")
+        for notification in left
+    )
+    return Ruling("O6", "to a leave link: who got that message leaves its list", Outcome.REPORT, reports=asked)
 
 
 def report(case: Case) -> Ruling | SeekOrigin | None:

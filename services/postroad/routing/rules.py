@@ -7,7 +7,7 @@ import msgspec
 from postroad.routing.case import Case, Question, Ruling, SeekFollowers
 from postroad.routing.facts import name_of
 from postroad.routing.reply import answer_to_notice, reply
-from postroad.routing.report import report
+from postroad.routing.report import leave, report
 from postroad.routing.routes import Candidate, ruled, through_alias
 from postroad_schemas.directory import FormerPolicy
 from postroad_schemas.mail import Refusal, RefusalReason
@@ -70,6 +70,7 @@ def _refused(rule: str, why: str) -> Ruling:
 RULES: tuple[tuple[str, Callable[[Case], Ruling | Question | None]], ...] = (
     ("R1", duplicate),
     ("R2", answer_to_notice),
+    ("O6", leave),
     ("P1", report),
     ("R1", copy_to_new_aliases),
     ("R3", reply),

@@ -22,7 +22,7 @@ from postroad_schemas.message import (
     Outcome,
     ThreadSought,
 )
-from postroad_schemas.outbound import DeliveryReported, FeedbackReported
+from postroad_schemas.outbound import DeliveryReported, FeedbackReported, LeaveAsked
 from postroad_schemas.values import ThreadLink
 
 Emitted: TypeAlias = (
@@ -32,6 +32,7 @@ Emitted: TypeAlias = (
     | HeldMail
     | DeliveryReported
     | FeedbackReported
+    | LeaveAsked
     | AddressHeardFrom
     | RowProposed
     | ThreadSought

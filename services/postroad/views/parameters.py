@@ -1,11 +1,15 @@
 """The settings that rules name (D5): their names, defaults and what they may be."""
 
+import re
 from dataclasses import dataclass
+
+# RFC 3986 3, nothing that must be quoted in a header field; no query, no fragment: a path is put behind it.
+_HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One parameter. `kind` is "number", "text", "list" (comma), "flag" or "choice"."""
+    """One parameter. `kind` is "number", "text", "list" (comma), "flag", "https" or "choice"."""
 
     name: str
     default: str
@@ -20,6 +24,8 @@ class Setting:
                 return f"{self.name} is a whole number, not {value!r}"
             case "flag" if value not in ("true", "false"):
                 return f"{self.name} is true or false, not {value!r}"
+            case "https" if value and not _HTTPS.match(value):
+                return f"{self.name} is an https address such as https://mail.example.com, not {value!r}"
             case "choice" if value not in self.choices:
                 return f"{self.name} is one of {', '.join(self.choices)}, not {value!r}"
             case _:
@@ -71,6 +77,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("mail.smtp.size", "26214400", "largest mail taken, in octets (I5)", "number"),
         Setting("mail.reply_to.any_alias", "false", "any alias of the type before catchall in Reply-To (F4)", "flag"),
         Setting("mail.blacklist.chatter", "false", "the blacklist silences chatter too (O7)", "flag"),
+        Setting("mail.links.base", "", "where links in mails reach our HTTP door (O6, O14); empty: no links", "https"),
+        Setting("mail.links.days", "90", "how many days a link leads to an attachment (O14); 0: for ever", "number"),
         Setting("mail.bounce.blacklist.count", "5", "failures that blacklist (B4)", "number"),
         Setting("mail.bounce.blacklist.window_days", "30", "within so many days (B4)", "number"),
         Setting("mail.bounce.blacklist.span_days", "7", "first and last further apart than this (B4)", "number"),
