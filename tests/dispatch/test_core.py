@@ -19,7 +19,11 @@ from postroad_schemas.outbound import (
     OutboundDeferred,
     OutboundHeld,
     OutboundReleased,
+    OutboundRetried,
+    OutboundSubmitted,
     RecipientSettled,
+    SettledState,
+    SettledSubmission,
 )
 from postroad_schemas.values import FailureType, Reply, Stream
 from tests.dispatch.made import AT, DOMAIN, KEY, parameter, running, says, submitted, views_of
@@ -38,6 +42,14 @@ def about(order: type[Any], number: int = 1) -> Any:
         trace_id="t",
         recipient=submission.recipient,
         submission_id=submission.event_id,
+    )
+
+
+def again(submission: OutboundSubmitted | None = None, order: str = "r1") -> OutboundRetried:
+    """An operator has it tried now."""
+    found = submission or submitted()
+    return OutboundRetried(
+        event_id=order, occurred_at=AT, trace_id="t", recipient=found.recipient, submission=found, by="olga"
     )
 
 
@@ -198,6 +210,96 @@ async def test_a_released_message_goes_on_counting_its_attempts() -> None:
     assert len({report.event_id for report in runner.reports}) == 3
 
 
+async def test_what_is_known_of_a_message_that_waits() -> None:
+    """For operators: when, where, and what the server said. Of what is done nothing of that stays."""
+    runner = running(VIEWS, says(451, "4.3.0 busy"))
+    await runner.take(submitted())
+    (entry,) = runner.states["bob@example.org"].submissions
+    assert entry == SettledSubmission(
+        submission_id=submitted().event_id,
+        state=SettledState.DEFERRED,
+        attempt=1,
+        at=AT,
+        not_before=runner.reports[0].next_attempt_at,
+        server="open",
+        reply=Reply(code=451, text="4.3.0 busy"),
+        first_attempt_at=AT,
+    )
+    await runner.take(about(OutboundHeld))
+    (entry,) = runner.states["bob@example.org"].submissions
+    assert (entry.state, entry.reply.code, entry.server) == (SettledState.HELD, 451, "open")
+    await runner.take(about(OutboundReleased))
+    await runner.pass_time(timedelta(hours=1))
+    (entry,) = runner.states["bob@example.org"].submissions
+    done = SettledSubmission(submission_id=submitted().event_id, state=SettledState.DONE, attempt=2, at=entry.at)
+    assert entry == done
+
+
+@pytest.mark.parametrize(
+    ("events", "answers", "at_once", "in_the_end"),
+    [
+        pytest.param([submitted(), again()], [451], 2, 2, id="tried now, and its former time passes"),
+        pytest.param([submitted(), again(), again()], [451, 451], 2, 3, id="the same order twice is obeyed once"),
+        pytest.param(
+            [submitted(), again(), again(order="r2")], [451, 451, 451], 3, 4, id="another order is obeyed too"
+        ),
+        pytest.param([submitted(), again()], [250], 1, 1, id="what is done stays done"),
+        pytest.param([again(), submitted()], [250], 1, 1, id="of what never came nothing is tried"),
+        pytest.param([submitted(), about(OutboundHeld), again()], [451], 1, 1, id="held means held"),
+        pytest.param([submitted(), about(OutboundCancelled), again()], [451], 1, 1, id="cancelled means cancelled"),
+        pytest.param([submitted(), again(submitted(2))], [451], 1, 2, id="of another submission"),
+    ],
+)
+async def test_an_operator_has_it_tried_now(
+    events: list[Any], answers: list[int], at_once: int, in_the_end: int
+) -> None:
+    runner = running(VIEWS, *map(says, answers))
+    await runner.take(*events)
+    assert [attempt.number for attempt in runner.attempts] == list(range(1, at_once + 1))
+    await runner.pass_time(timedelta(days=1))
+    assert [attempt.number for attempt in runner.attempts] == list(range(1, in_the_end + 1))
+
+
+async def test_tried_early_its_retry_time_is_not_longer() -> None:
+    """O8: the five days run from the first attempt, whoever asked for those that follow."""
+    runner = running(VIEWS, *[says(451)] * 40)
+    await runner.take(submitted())
+    for day in range(1, 5):
+        await runner.pass_time(timedelta(days=1))
+        await runner.take(again(order=f"day {day}"))
+    await runner.pass_time(timedelta(days=3))
+    last = runner.reports[-1]
+    assert (last.action, last.expired) == (Action.FAILED, True)
+    assert last.occurred_at - AT <= timedelta(days=5)
+
+
+async def test_tried_now_does_not_pass_the_daily_limit() -> None:
+    """O5: what waits for the next day asks again, and waits again."""
+    runner = running(views_of(DOMAIN, parameter("mail.daily.limit", "1")))
+    await runner.take(submitted(9, "ann@example.org"), submitted(), again(), again())
+    assert len(runner.attempts) == 1
+    (entry,) = runner.states["bob@example.org"].submissions
+    assert (entry.state, entry.attempt, entry.server, entry.retried) == (SettledState.DEFERRED, 0, "default", "r1")
+    assert entry.not_before == AT.replace(hour=0) + timedelta(days=1)
+    await runner.pass_time(timedelta(days=2))
+    assert [attempt.submission.recipient for attempt in runner.attempts] == ["ann@example.org", "bob@example.org"]
+
+
+async def test_a_further_attempt_of_bulk_mail_is_the_same_message() -> None:
+    """O6: its leave links are written once."""
+    views = views_of(DOMAIN, OPEN, KEY)
+    runner = running(views, says(451), says(451))
+    await runner.take(submitted(**BULK))
+    views.apply("directory", "parameter/mail.links.base", parameter("mail.links.base", "https://mail.example.com"))
+    (first,) = (event for event in runner.emitted if isinstance(event, OutboundDeferred))
+    await runner.take(again(first.submission))
+    await runner.pass_time(timedelta(hours=1))
+    assert len(runner.attempts) == 3
+    assert len({attempt.submission for attempt in runner.attempts}) == 1
+    names = [header.name for header in runner.attempts[0].submission.headers]
+    assert names == ["List-Id", "List-Unsubscribe"]
+
+
 @pytest.mark.parametrize(
     ("suppression", "fields", "failure"),
     [
@@ -318,7 +420,7 @@ async def test_forgets_after_eight_days_but_not_what_is_held() -> None:
 
 _EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["submit", "hold", "release", "cancel", "repeat", "wait"]),
+        st.sampled_from(["submit", "hold", "release", "cancel", "repeat", "retry", "wait"]),
         st.integers(1, 2),
         st.integers(0, 600),
     ),
@@ -343,6 +445,8 @@ async def test_every_submission_ends_once_whatever_happens(
             await runner.take(submitted(number))
         elif what == "repeat":
             await runner.take(*(event for event in runner.emitted[-3:] if isinstance(event, OutboundDeferred)))
+        elif what == "retry":
+            await runner.take(again(submitted(number), f"retry {minutes}"))
         elif what == "wait":
             await runner.pass_time(timedelta(minutes=minutes))
         else:

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.dispatch.meter import METER, Metered, decide
+from postroad.dispatch.meter import METER, Day, Metered, decide
+from postroad.runtime.step import STATE_LIMIT
 from postroad_schemas.event import Ticked
 from postroad_schemas.outbound import OutboundGranted, OutboundMetered
 from tests.dispatch.made import submitted, views_of
@@ -75,6 +77,32 @@ def test_forgets_days_that_are_over() -> None:
     for at, left in ((due - timedelta(seconds=1), state), (due, Metered())):
         tick = Ticked(event_id="t", occurred_at=at, trace_id="t", stage="meter")
         assert METER.sweep(tick, state, VIEWS).state == left
+
+
+def test_a_mark_is_found_in_its_place_alone() -> None:
+    """Octets of two neighbours are no mark."""
+    day = Day(NOON.date(), b"aaaabbbbccccdddd")
+    assert [day.has(mark) for mark in (b"aaaabbbb", b"ccccdddd", b"bbbbcccc", b"dddd\x00\x00\x00\x00")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert Day(NOON.date(), b"xabababa" + b"bxxxxxxx" + b"abababab").has(b"abababab"), "after a place that is none"
+
+
+def test_a_large_limit_is_kept_and_its_state_still_fits() -> None:
+    """Two days of a server that may send 60,000: at the limit the next one waits, and no state is too large."""
+    yesterday = Day(NOON.date() - timedelta(days=1), bytes(8 * 50_000), 9_000)
+    state = Metered((yesterday, Day(NOON.date(), bytes(8 * 50_000), 9_998)))
+    answered = []
+    for number in (1, 2, 3):
+        decision = decide(asked(number, limit=60_000), state, VIEWS)
+        state = decision.state
+        answered += [event.not_before is None for event in decision.emit if isinstance(event, OutboundGranted)]
+    assert answered == [True, True, False]
+    assert [day.granted for day in state.days] == [59_000, 60_000]
+    assert len(msgspec.msgpack.encode(state)) < STATE_LIMIT
 
 
 _ASKED = st.tuples(st.integers(0, 30), st.integers(0, 95))  # who, and in which hour

@@ -228,6 +228,13 @@ CHATTER_TOO = parameter("mail.blacklist.chatter", "true")
             FailureType.OPTED_OUT,
             id="left the list of List-Id",
         ),
+        pytest.param(
+            LEFT,
+            (),
+            {"stream": Stream.BULK, "mailing": "news-7", "list_name": "news"},
+            FailureType.OPTED_OUT,
+            id="left the list, by its name",
+        ),
         pytest.param(LEFT, (), {"stream": Stream.BULK, "mailing": "other"}, None, id="left another list"),
         pytest.param(LEFT, (), {"mailing": "news"}, None, id="leaving a list does not silence chatter"),
     ],

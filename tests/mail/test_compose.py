@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postroad.mail.compose import File, compose
+from postroad.mail.compose import File, compose, header
+from postroad.mail.parse import read as read_by_us
 from postroad_schemas.outbound import Header, OutboundSubmitted
 from postroad_schemas.values import Mailbox, Stream
 
@@ -74,20 +75,20 @@ def test_writes_the_fields_of_rfc_5322() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("Mary Jones", id="atoms"),
-        pytest.param("Jones, Mary (Ms.)", id="specials are quoted"),
-        pytest.param('Mary "May" O\\Neil', id="quotes and backslashes are escaped"),
-        pytest.param("Müller, Jürgen <boss@example.net>", id="an address in a non-ASCII name stays a name"),
-        pytest.param("boss@example.net", id="a name that is an address"),
-        pytest.param("=?utf-8?q?not_encoded?=", id="a name that looks encoded"),
-        pytest.param("Ж" * 100, id="long, non-ASCII"),
-        pytest.param("x" * 400, id="long, without a place to fold"),
-        pytest.param("two  spaces", id="white space is kept"),
-    ],
-)
+NAMES = [
+    pytest.param("Mary Jones", id="atoms"),
+    pytest.param("Jones, Mary (Ms.)", id="specials are quoted"),
+    pytest.param('Mary "May" O\\Neil', id="quotes and backslashes are escaped"),
+    pytest.param("Müller, Jürgen <boss@example.net>", id="an address in a non-ASCII name stays a name"),
+    pytest.param("boss@example.net", id="a name that is an address"),
+    pytest.param("=?utf-8?q?not_encoded?=", id="a name that looks encoded"),
+    pytest.param("Ж" * 100, id="long, non-ASCII"),
+    pytest.param("x" * 400, id="long, without a place to fold"),
+    pytest.param("two  spaces", id="white space is kept"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_keeps_a_display_name(name: str) -> None:
     raw = composed(Mailbox(address="mary@example.com", name=name))
     assert [address.addr_spec for address in read(raw)["From"].addresses] == ["mary@example.com"]
@@ -97,24 +98,67 @@ def test_keeps_a_display_name(name: str) -> None:
     assert raw.isascii()
 
 
-@pytest.mark.parametrize(
-    "subject",
-    [
-        pytest.param("", id="none"),
-        pytest.param("Re: your order", id="plain"),
-        pytest.param("Grüße aus Köln", id="non-ASCII"),
-        pytest.param("日本語" * 60, id="many words, no character split"),
-        pytest.param("=?utf-8?b?aGk=?=", id="looks encoded"),
-        pytest.param("word " * 100 + "end", id="folded at its spaces"),
-        pytest.param("x" * 2000, id="no place to fold"),
-        pytest.param("a   b", id="runs of spaces stay"),
-        pytest.param("😀" * 40, id="outside the basic plane"),
-    ],
-)
+SUBJECTS = [
+    pytest.param("", id="none"),
+    pytest.param("Re: your order", id="plain"),
+    pytest.param("Grüße aus Köln", id="non-ASCII"),
+    pytest.param("日本語" * 60, id="many words, no character split"),
+    pytest.param("=?utf-8?b?aGk=?=", id="looks encoded"),
+    pytest.param("word " * 100 + "end", id="folded at its spaces"),
+    pytest.param("x" * 2000, id="no place to fold"),
+    pytest.param("a   b", id="runs of spaces stay"),
+    pytest.param("😀" * 40, id="outside the basic plane"),
+]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
 def test_keeps_a_subject(subject: str) -> None:
     raw = composed(subject=subject)
     assert read(raw)["Subject"] == subject
     assert max(map(len, raw.split(b"\r\n"))) <= 76
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("field", ["from_", "to", "reply_to"])
+def test_our_own_parser_reads_every_mailbox_as_it_was_meant(field: str, name: str) -> None:
+    box = Mailbox(address="mary@example.com", name=name)
+    written: dict[str, Any] = {field: (box,) if field == "to" else box}
+    mail = read_by_us(composed(**written))
+    found = {"from_": mail.from_, "to": mail.to, "reply_to": mail.reply_to}[field]
+    assert [(one.name, one.address) for one in found] == [(name, "mary@example.com")]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_our_own_parser_reads_the_subject_and_the_ids(subject: str) -> None:
+    mail = read_by_us(composed(subject=subject, in_reply_to="<a@b>", references=("<one@b>", "<a@b>")))
+    assert mail.subject == subject
+    assert (mail.message_id, mail.in_reply_to) == (SUBMITTED.message_id, ("<a@b>",))
+    assert mail.references == ("<one@b>", "<a@b>")
+    assert mail.date == AT
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        pytest.param("mary@example.com", "mary@example.com", id="plain"),
+        pytest.param("mary@Exämple.COM", "mary@xn--exmple-cua.com", id="RFC 5890 a domain in A-labels"),
+        pytest.param("mary@münchen.straße.example", "mary@xn--mnchen-3ya.xn--strae-oqa.example", id="sharp s stays"),
+        pytest.param("o'neil+news@example.com", "o'neil+news@example.com", id="atom characters as they are"),
+    ],
+)
+def test_a_domain_never_needs_smtputf8(address: str, written: str) -> None:
+    """RFC 6531 is for local parts alone; both readers agree."""
+    raw = composed(Mailbox(address=address, name="Märy"), to=(Mailbox(address=address),))
+    assert raw.isascii()
+    assert [box.addr_spec for box in read(raw)["From"].addresses] == [written]
+    assert [box.address for box in read_by_us(raw).to] == [written]
+
+
+def test_the_header_alone_is_the_beginning_of_the_message() -> None:
+    raw = composed(text="Hello\n", stream=Stream.BULK)
+    fields = header(replace(SUBMITTED, stream=Stream.BULK), MARY, AT)
+    assert raw.startswith(fields)
+    assert raw[len(fields) :].startswith(b"Content-Type: ")
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from postroad.mail.address import ascii_domain, normalise
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Stream
 
-Matches: TypeAlias = Callable[[Smarthost, str, str], bool]
+Matches: TypeAlias = Callable[[frozenset[str], tuple[str, str], tuple[str, str]], bool]
 
-# Each step: does this server match this From and this default From (both normalised)?
+# Each step: does this filter match this From and this default From (both normalised, with their domains)?
 STEPS: dict[str, Matches] = {
-    "from address": lambda server, sender, _: sender in filter_of(server),
-    "from domain": lambda server, sender, _: _domain(sender) in filter_of(server),
-    "no filter": lambda server, _, __: not filter_of(server),
-    "default address": lambda server, _, default: default in filter_of(server),
-    "default domain": lambda server, _, default: _domain(default) in filter_of(server),
+    "from address": lambda names, sender, _: sender[0] in names,
+    "from domain": lambda names, sender, _: sender[1] in names,
+    "no filter": lambda names, _, __: not names,
+    "default address": lambda names, _, default: default[0] in names,
+    "default domain": lambda names, _, default: default[1] in names,
     "priority": lambda _, __, ___: True,
 }
 
@@ -42,26 +43,38 @@ def choose(
     `servers` come in their order within a step: smallest priority, then oldest. With no `sender` the default From is
     chosen for. Addresses are bare.
     """
-    usable = [server for server in servers if server.active and stream in server.streams]
-    default = normalise(default_from)
-    sender = normalise(sender) or default
+    usable = [(server, filter_of(server)) for server in servers if server.active and stream in server.streams]
+    default = compared(default_from)
+    from_ = compared(sender) if sender.strip() else default
     for rule in ORDERS[order]:
-        for server in usable:
-            if STEPS[rule](server, sender, default):
+        matches = STEPS[rule]
+        for server, names in usable:
+            if matches(names, from_, default):
                 return Choice(server, rule)
     return None
 
 
+def compared(address: str) -> tuple[str, str]:
+    """An address and its domain, in the form in which they compare."""
+    address = normalise(address)
+    return address, _domain(address)
+
+
 def filter_of(server: Smarthost) -> frozenset[str]:
     """The addresses and domains of a from_filter, in the form in which they compare."""
-    entries = (entry.strip().removeprefix("@") for entry in server.from_filter)
+    return _names(server.from_filter)
+
+
+@lru_cache(maxsize=4096)
+def _names(from_filter: tuple[str, ...]) -> frozenset[str]:
+    """Kept: every message asks for the same few again."""
+    entries = (entry.strip().removeprefix("@") for entry in from_filter)
     return frozenset(normalise(entry) if "@" in entry else ascii_domain(entry) for entry in entries if entry)
 
 
 def covers(server: Smarthost, address: str) -> bool:
     """Whether the server's filter names this address or exactly its domain (no sub-domains)."""
-    address = normalise(address)
-    return bool(address) and not filter_of(server).isdisjoint((address, _domain(address)))
+    return bool(address) and not filter_of(server).isdisjoint(compared(address))
 
 
 def _domain(address: str) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from postroad.dispatch.attempt import Answer, Attempt
+from postroad.dispatch.bulk import as_list_mail
 from postroad.dispatch.judge import RetryPolicy, judge
-from postroad.dispatch.orders import CANCELLED, Order, obey
-from postroad.dispatch.plan import Unsendable, plan
+from postroad.dispatch.orders import CANCELLED, Order, obey, tried_now
+from postroad.dispatch.plan import Unsendable, notification_of, plan
 from postroad.dispatch.reports import deferred, metered, reported, skipped, unsent, waiting
-from postroad.dispatch.settled import due, entry_of, forget, serve, with_entry
+from postroad.dispatch.settled import booked, due, entry_of, forget, serve, with_entry
 from postroad.stage import Call, Decision, Sender
 from postroad.views import Views
 from postroad_schemas.directory import Smarthost
@@ -23,15 +26,17 @@ from postroad_schemas.outbound import (
     OutboundGranted,
     OutboundHeld,
     OutboundReleased,
+    OutboundRetried,
     OutboundSubmitted,
     RecipientSettled,
     SettledState,
+    SettledSubmission,
 )
 from postroad_schemas.topics import SETTLED, TIERS
 from postroad_schemas.values import FailureType, Stream
 
 Submission: TypeAlias = OutboundSubmitted | OutboundGranted | OutboundDeferred
-Outbound: TypeAlias = Submission | Order
+Outbound: TypeAlias = Submission | Order | OutboundRetried
 Begun: TypeAlias = Decision[RecipientSettled] | Call[Attempt]
 
 _DEFERRED = tuple(f"outbound.deferred.{step}" for step in TIERS)
@@ -49,6 +54,7 @@ class Try:
     made: int = 0  # attempts so far
     first_attempt_at: datetime | None = None
     granted_by: str = ""  # the server whose daily limit has counted it; "*": retries are free (O5)
+    retried: str = ""  # the order to try it now
 
 
 def sender(relay: Smarthost) -> Sender[RecipientSettled, Attempt, Answer]:
@@ -88,6 +94,13 @@ def begun(
                 return obey(event, state, now)
             free = "*" if entry.attempt else ""
             return go(Try(entry.kept, event.event_id, entry.attempt, None, free), state, views, now, relay)
+        case OutboundRetried():
+            waits = tried_now(event, state)
+            if waits is None:
+                return Decision(state)
+            free = "*" if waits.attempt else ""
+            since, new_id = waits.first_attempt_at, event.event_id
+            return go(Try(event.submission, new_id, waits.attempt, since, free, new_id), state, views, now, relay)
         case _:
             submission = event if isinstance(event, OutboundSubmitted) else event.submission
             if stopped := stop(event, submission, state, now):
@@ -108,10 +121,9 @@ def stop(
         case SettledState.DONE:
             return Decision(state)
         case SettledState.HELD:
-            held = with_entry(state, submission.event_id, SettledState.HELD, now, attempt=made, kept=submission)
-            return Decision(held)
+            return Decision(booked(state, submission.event_id, SettledState.HELD, now, submission))
         case SettledState.CANCELLED:
-            done = with_entry(state, submission.event_id, SettledState.DONE, now, attempt=made)
+            done = booked(state, submission.event_id, SettledState.DONE, now)
             return Decision(done, (unsent(submission, CANCELLED, now),))
     match event:
         case OutboundSubmitted() if entry is not None:
@@ -121,7 +133,7 @@ def stop(
         case OutboundGranted() if made:
             return Decision(state)
         case OutboundGranted(not_before=datetime()):
-            waits = with_entry(state, submission.event_id, SettledState.DEFERRED, now)
+            waits = _waits(state, submission, now, not_before=event.not_before, server=event.server)
             return Decision(waits, waiting(event, now))
         case _:
             return None
@@ -144,17 +156,38 @@ def go(attempt: Try, state: RecipientSettled, views: Views, now: datetime, relay
     if bulk and not attempt.made and submission.mailing in state.mailings:
         planned = _DUPLICATE
     if isinstance(planned, Unsendable):
-        done = with_entry(state, submission.event_id, SettledState.DONE, now, attempt=attempt.made)
+        done = booked(state, submission.event_id, SettledState.DONE, now)
         tell = skipped if planned.failure in (_SKIPPED_IN_BULK if bulk else _SKIPPED) else unsent
         return Decision(done, (tell(submission, planned, now),))
     if planned.server.daily_limit and attempt.granted_by not in ("*", planned.server.name):
-        asked = with_entry(state, submission.event_id, SettledState.DEFERRED, now)
+        asked = _waits(state, submission, now, server=planned.server.name, retried=attempt.retried)
         return Decision(asked, (metered(submission, attempt.cause, planned.server, now),))
-    return Call(Attempt(submission, planned, attempt.made + 1, attempt.first_attempt_at))
+    message = as_list_mail(submission, notification_of(submission), views)
+    return Call(Attempt(message, planned, attempt.made + 1, attempt.first_attempt_at))
+
+
+def _waits(
+    state: RecipientSettled,
+    submission: OutboundSubmitted,
+    now: datetime,
+    server: str,
+    not_before: datetime | None = None,
+    retried: str = "",
+) -> RecipientSettled:
+    """For its place in a daily limit: without an attempt yet (O5)."""
+    waits = SettledSubmission(
+        submission_id=submission.event_id,
+        state=SettledState.DEFERRED,
+        at=now,
+        not_before=not_before,
+        server=server,
+        retried=retried or _retried(state, submission),
+    )
+    return with_entry(state, waits)
 
 
 def conclude(
-    _event: Outbound,
+    event: Outbound,
     attempt: Attempt,
     answer: Answer,
     state: RecipientSettled,
@@ -166,13 +199,30 @@ def conclude(
     policy = RetryPolicy(keep_trying=timedelta(days=views.directory.number("mail.retry.days")))
     first = attempt.first_attempt_at or answer.at
     outcome = judge(answer, submission.event_id, attempt.number, first, policy)
+    new = SettledSubmission(
+        submission_id=submission.event_id, state=SettledState.DONE, attempt=attempt.number, at=answer.at
+    )
     again = outcome.not_before is not None
-    as_ = SettledState.DEFERRED if again else SettledState.DONE
-    settled = with_entry(state, submission.event_id, as_, answer.at, attempt=attempt.number)
+    if again:
+        new = replace(
+            new,
+            state=SettledState.DEFERRED,
+            not_before=outcome.not_before,
+            server=attempt.plan.server.name,
+            reply=answer.reply,
+            first_attempt_at=first,
+            retried=event.event_id if isinstance(event, OutboundRetried) else _retried(state, submission),
+        )
+    settled = with_entry(state, new)
     if submission.stream == Stream.BULK:
         settled = serve(settled, submission.mailing)
     report = reported(attempt, answer, outcome)
     return Decision(settled, (report, deferred(attempt, answer, outcome)) if again else (report,))
+
+
+def _retried(state: RecipientSettled, submission: OutboundSubmitted) -> str:
+    entry = entry_of(state, submission.event_id)
+    return entry.retried if entry else ""
 
 
 def sweep(tick: Ticked, state: RecipientSettled, _: Views) -> Decision[RecipientSettled]:

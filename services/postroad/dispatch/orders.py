@@ -1,18 +1,20 @@
-"""What operators say about one submission: kept back, let go, not to be sent."""
+"""What operators say about one submission: kept back, let go, not to be sent, tried now."""
 
 from datetime import datetime
 from typing import TypeAlias
 
 from postroad.dispatch.plan import Unsendable
 from postroad.dispatch.reports import unsent
-from postroad.dispatch.settled import entry_of, with_entry, without_entry
+from postroad.dispatch.settled import booked, entry_of, without_entry
 from postroad.stage import Decision
 from postroad_schemas.outbound import (
     OutboundCancelled,
     OutboundHeld,
     OutboundReleased,
+    OutboundRetried,
     RecipientSettled,
     SettledState,
+    SettledSubmission,
 )
 from postroad_schemas.values import FailureType
 
@@ -29,15 +31,23 @@ def obey(order: Order, state: RecipientSettled, now: datetime) -> Decision[Recip
     made = entry.attempt if entry else 0
     match order, entry.state if entry else None:
         case OutboundHeld(), None | SettledState.DEFERRED:
-            return Decision(with_entry(state, order.submission_id, SettledState.HELD, now, attempt=made))
+            return Decision(booked(state, order.submission_id, SettledState.HELD, now))
         case OutboundReleased(), SettledState.HELD if made:  # its next attempt is on its way
-            return Decision(with_entry(state, order.submission_id, SettledState.DEFERRED, now, attempt=made))
+            return Decision(booked(state, order.submission_id, SettledState.DEFERRED, now))
         case OutboundReleased(), SettledState.HELD:
             return Decision(without_entry(state, order.submission_id))
         case OutboundCancelled(), SettledState.HELD if entry and entry.kept:
-            done = with_entry(state, order.submission_id, SettledState.DONE, now, attempt=made)
+            done = booked(state, order.submission_id, SettledState.DONE, now)
             return Decision(done, (unsent(entry.kept, CANCELLED, now),))
         case OutboundCancelled(), None | SettledState.DEFERRED | SettledState.HELD:
-            return Decision(with_entry(state, order.submission_id, SettledState.CANCELLED, now, attempt=made))
+            return Decision(booked(state, order.submission_id, SettledState.CANCELLED, now))
         case _:
             return Decision(state)
+
+
+def tried_now(order: OutboundRetried, state: RecipientSettled) -> SettledSubmission | None:
+    """The entry of what this order has tried now; None if there is nothing to try, or the order was obeyed before."""
+    entry = entry_of(state, order.submission.event_id)
+    if entry is None or entry.state is not SettledState.DEFERRED or entry.retried == order.event_id:
+        return None
+    return entry

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from postroad.dispatch.attempt import Plan
+from postroad.dispatch.bulk import lists_of
 from postroad.dispatch.choose import Choice, choose, covers, filter_of
 from postroad.mail.address import bare_address, normalise
 from postroad.mail.return_path import return_path_token
@@ -24,7 +25,6 @@ _MAX_ADDRESS = 254  # octets, RFC 5321 4.5.3.1.3 less the brackets
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _LITERAL = re.compile(r"\[[A-Za-z0-9:.]+\]\Z")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
-_LIST_ID = re.compile(r"<([^<>]+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,6 @@ def suppressed(submission: OutboundSubmitted, views: Views) -> Unsendable | None
             if (recipient, list_name) in views.lists_left:
                 return Unsendable(FailureType.OPTED_OUT, f"left the list {list_name}")
     return None
-
-
-def lists_of(submission: OutboundSubmitted) -> tuple[str, ...]:
-    """The lists that a bulk message belongs to: its mailing, and the id in its List-Id (RFC 2919)."""
-    found = [submission.mailing] if submission.mailing else []
-    for header in submission.headers:
-        if header.name.lower() == "list-id":
-            match = _LIST_ID.search(header.value)
-            found.append(match[1] if match else header.value.strip())
-    return tuple(found)
 
 
 def usable(address: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt
+from postroad.dispatch.bulk import list_of
 from postroad.dispatch.judge import Outcome, last_words
 from postroad.dispatch.plan import Unsendable, notification_of
 from postroad.mail import status as rfc3463
@@ -75,6 +76,7 @@ def _about(submission: OutboundSubmitted, report_id: str, at: datetime, action: 
         message_id=submission.message_id,
         thread=submission.thread,
         mailing=submission.mailing,
+        list_name=list_of(submission),
         author=submission.author,
         stream=submission.stream,
     )

@@ -15,21 +15,28 @@ def entry_of(state: RecipientSettled, submission_id: str) -> SettledSubmission |
     return next((entry for entry in state.submissions if entry.submission_id == submission_id), None)
 
 
-def with_entry(
+def with_entry(state: RecipientSettled, new: SettledSubmission) -> RecipientSettled:
+    """The submission's entry in its place, or as the newest one."""
+    if entry_of(state, new.submission_id) is None:
+        return msgspec.structs.replace(state, submissions=(*state.submissions, new))
+    entries = tuple(new if entry.submission_id == new.submission_id else entry for entry in state.submissions)
+    return msgspec.structs.replace(state, submissions=entries)
+
+
+def booked(
     state: RecipientSettled,
     submission_id: str,
     as_: SettledState,
     at: datetime,
-    *,
-    attempt: int = 0,
     kept: OutboundSubmitted | None = None,
 ) -> RecipientSettled:
-    """The submission's entry in its place, or as the newest one."""
-    new = SettledSubmission(submission_id=submission_id, state=as_, attempt=attempt, at=at, kept=kept)
-    if entry_of(state, submission_id) is None:
-        return msgspec.structs.replace(state, submissions=(*state.submissions, new))
-    entries = tuple(new if entry.submission_id == submission_id else entry for entry in state.submissions)
-    return msgspec.structs.replace(state, submissions=entries)
+    """The same entry in another state. Of what is done nothing stays but the number of its attempts."""
+    former = entry_of(state, submission_id)
+    made = former.attempt if former else 0
+    new = SettledSubmission(submission_id=submission_id, state=as_, attempt=made, at=at, kept=kept)
+    if former is not None and as_ is not SettledState.DONE:
+        new = msgspec.structs.replace(former, state=as_, at=at, kept=kept)
+    return with_entry(state, new)
 
 
 def without_entry(state: RecipientSettled, submission_id: str) -> RecipientSettled:
