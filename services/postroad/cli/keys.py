@@ -1,4 +1,4 @@
-"""`postroad keys`: the keys that sign our Message-IDs, reply addresses and return paths."""
+"""`postroad keys`: the keys that sign our Message-IDs, reply addresses, return paths and links."""
 
 import os
 import string
@@ -10,6 +10,7 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 
+from postroad.cli.dkim_keys import app as dkim
 from postroad.cli.main import complain
 from postroad.cli.propose import Where, Who, absent, json_line, propose, standing
 from postroad.runtime.config import secret as resolved
@@ -22,6 +23,8 @@ app = cyclopts.App(
 
     One key signs (current); earlier ones go on proving (accepted) until they are retired.""",
 )
+
+app.command(dkim)
 
 IDS = string.ascii_lowercase + "234567"  # base 32, in order
 SAID = {

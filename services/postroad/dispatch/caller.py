@@ -1,20 +1,30 @@
-"""The call in the middle of dispatch: fetches the words, composes the message, hands it to the server."""
+"""The call in the middle of dispatch: fetches the words, composes and signs the message, hands it to the server."""
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt, Plan, Step
+from postroad.dispatch.links import Linker, Words, choices, link_maker, linked, too_big, total, with_advice
+from postroad.dispatch.signing import NoKey, Signer, keys_for
 from postroad.dispatch.transports.session import Timeouts
 from postroad.dispatch.transports.smtp import SmtpTransport
 from postroad.mail.compose import File, compose
 from postroad.runtime.config import Relay, secret
 from postroad.runtime.worker import Tools, Unavailable
 from postroad_schemas.directory import Smarthost
-from postroad_schemas.outbound import OutboundSubmitted
-from postroad_schemas.values import FailureType, ObjectRef, Reply
+from postroad_schemas.values import Attachment, Contents, FailureType, ObjectRef, Reply
+
+
+class _Uncomposed(Exception):  # noqa: N818  # it is the message that is not
+    """Why there is no message to send; without `failure` it may be there later."""
+
+    def __init__(self, why: str, failure: FailureType | None = None, status: str = "") -> None:
+        super().__init__(why)
+        self.why, self.failure, self.status = why, failure, status
 
 
 class SmtpCaller:
@@ -24,33 +34,63 @@ class SmtpCaller:
         self._tools = tools
         hostname = tools.config.smtp.hostname or socket.gethostname()
         self._transport = SmtpTransport(hostname, secret, tools.clock, timeouts)
+        self._signer = Signer(secret)
 
     async def __call__(self, request: Attempt) -> Answer:
         try:
-            message = await self._composed(request)
+            return await self._sent(request)
+        except _Uncomposed as error:
+            return Answer(Reply(text=error.why), Step.CONTENTS, self._tools.clock(), error.failure, error.status)
+
+    async def _sent(self, request: Attempt) -> Answer:
+        """O14: a message that is too large for the server goes again with links for attachments."""
+        plan, submission = self._reachable(request.plan), request.submission
+        contents, link = submission.contents, link_maker(self._tools.views, submission.occurred_at)
+        *smaller, last = choices(contents) if link else ((),)
+        for left_out in smaller:
+            if plan.server.size_limit and total(contents, left_out) > plan.server.size_limit:
+                continue
+            message = await self._message(request, left_out, link)
+            if plan.server.size_limit and len(message) > plan.server.size_limit:
+                continue
+            answer = await self._transport.send(plan, message)
+            if not too_big(answer):
+                return answer
+        answer = await self._transport.send(plan, await self._message(request, last, link))
+        if link or not contents.attachments or not too_big(answer):
+            return answer
+        return replace(answer, reply=with_advice(answer.reply, self._tools.views))
+
+    async def _message(self, request: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
+        """The same octets at every attempt: the dates are the submission's. Raises _Uncomposed."""
+        try:
+            return await self._composed(request, left_out, link)
         except Unavailable as error:
-            return self._no_contents(f"the object store is down: {error}")
+            raise _Uncomposed(f"the object store is down: {error}") from error
         except LookupError as error:
             why = f"missing from the object store: {error}; it was deleted, or never written"
-            return self._no_contents(why, FailureType.CONFIGURATION, "5.3.0")
-        return await self._transport.send(self._reachable(request.plan), message)
+            raise _Uncomposed(why, FailureType.CONFIGURATION, "5.3.0") from error
+        except NoKey as error:  # what an operator mends: the mail waits, it never goes out unsigned
+            raise _Uncomposed(f"cannot be signed: {error}", status="4.3.5") from error
 
-    def _no_contents(self, why: str, failure: FailureType | None = None, status: str = "") -> Answer:
-        return Answer(Reply(text=why), Step.CONTENTS, self._tools.clock(), failure, status)
-
-    async def _composed(self, request: Attempt) -> bytes:
-        """The same octets at every attempt: the date is the submission's."""
+    async def _composed(self, request: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
         submission, from_ = request.submission, request.plan.from_after
-        text, html, files = await self._contents(submission)
-        if not files:
-            return compose(submission, from_, submission.occurred_at, text, html)
-        return await asyncio.to_thread(compose, submission, from_, submission.occurred_at, text, html, files)
+        words, files = await self._contents(submission.contents, left_out)
+        if link and left_out:
+            words = linked(words, left_out, link)
+        keys = keys_for(self._tools.views.directory, from_.address)
 
-    async def _contents(self, submission: OutboundSubmitted) -> tuple[str, str, tuple[File, ...]]:
+        def made() -> bytes:
+            message = compose(submission, from_, submission.occurred_at, words.text, words.html, files)
+            return self._signer.sign(message, keys, submission.occurred_at) if keys else message
+
+        return await asyncio.to_thread(made) if files or keys else made()
+
+    async def _contents(self, contents: Contents, left_out: Sequence[Attachment]) -> tuple[Words, tuple[File, ...]]:
         """The full text if it is an object, else what the event itself carries."""
-        contents = submission.contents
-        text = await self._text(contents.text_ref, contents.text)
-        html = await self._text(contents.html_ref, contents.html)
+        words = Words(
+            await self._text(contents.text_ref, contents.text), await self._text(contents.html_ref, contents.html)
+        )
         files = [
             File(
                 name=attachment.name,
@@ -60,8 +100,9 @@ class SmtpCaller:
                 inline=attachment.inline,
             )
             for attachment in contents.attachments
+            if attachment not in left_out
         ]
-        return text, html, tuple(files)
+        return words, tuple(files)
 
     async def _text(self, ref: ObjectRef | None, otherwise: str) -> str:
         if ref is None:
