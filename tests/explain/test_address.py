@@ -47,7 +47,7 @@ def seen() -> Any:
         pytest.param("old@customer.example", "R15", "archived", id="R15 an archived one"),
         pytest.param(BOB, "R15", "no known contact has it", id="R15 a stranger"),
         pytest.param("any@example.net", "L4", "never limited", id="L4 on the list"),
-        pytest.param(BOB, "B4", "blacklisted since 2026-03-02: 5 failures", id="B4 blacklisted"),
+        pytest.param(BOB, "B4", "blacklisted since 2026-03-02 for bulk mail (O7): 5 failures", id="B4 blacklisted"),
         pytest.param(BOB, "O6", "left the list news", id="O6 left a list"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from postroad.ingest.doors.http import HttpDoor
 from postroad.runtime.config import Config, ConfigError, Http
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad.runtime.worker import Unavailable
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.values import Envelope

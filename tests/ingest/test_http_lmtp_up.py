@@ -1,5 +1,6 @@
 """`postroad up` with the doors that its settings open: what comes in there goes all the way."""
 
+import json
 import os
 import socket
 import time
@@ -96,3 +97,20 @@ def test_a_door_that_cannot_open_says_why(installation: Installation, tables: st
     assert (said.code, answer in said.err) == (code, True), said
     assert BEARER["Authorization"] not in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_providers_webhook_goes_all_the_way_to_the_address(installation: Installation) -> None:
+    """B1, B3: told by the door, counted by bounces, explained by the command."""
+    port = free_port()
+    tables = f'[http]\nport = {port}\ntoken = "env:POSTROAD_TEST_TOKEN"\n'
+    open_doors(installation, tables + '[http.webhooks.brevo]\nsecret = "env:POSTROAD_TEST_TOKEN"')
+    told = {"event": "hard_bounce", "email": "Ada@example.net", "message-id": "<1@example.com>", "ts": 1764000000}
+    with installation.up():
+        for _ in range(2):
+            answer = request(port, json.dumps(told).encode(), BEARER, "/webhooks/brevo")
+            assert answer.status == 200
+        soon(lambda: len(installation.events("address.observed")) >= 1)
+        soon(lambda: "5.1.1" in installation("suppression", "show", "ada@example.net").out)
+    shown = installation("suppression", "show", "ada@example.net").out
+    assert "failures since it was last heard from: 1" in shown
+    assert "does not count: of an unknown stream" in shown

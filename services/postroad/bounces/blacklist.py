@@ -85,19 +85,23 @@ def as_failure(entry: Logged) -> Failure:
 
 
 def counts(entry: Logged, rules: BlacklistPolicy) -> bool:
-    """An unknown stream counts only where every stream does."""
+    return not why_not(entry, rules)
+
+
+def why_not(entry: Logged, rules: BlacklistPolicy) -> str:
+    """Why a failure does not count; empty if it does. An unknown stream counts only where every stream does."""
     streams = {stream.value for stream in rules.streams}
     if entry.stream not in streams and (entry.stream or len(streams) < len(Stream)):
-        return False
+        return f"{entry.stream} mail" if entry.stream else "of an unknown stream"
     if rules.proven and not entry.proven:
-        return False
-    match rules.failures:
-        case Counted.ADDRESS:
-            return entry.hard or (entry.permanent and _subject(entry.status) in ("1", "2"))
-        case Counted.HARD:
-            return entry.hard
-        case Counted.ALL:
-            return True
+        return "not proven"
+    if entry.hard or rules.failures is Counted.ALL:
+        return ""
+    if rules.failures is Counted.HARD:
+        return "not hard"
+    if not entry.permanent:
+        return "not permanent"
+    return "" if _subject(entry.status) in ("1", "2") else "about neither mailbox nor host"
 
 
 def _subject(status: str) -> str:

@@ -78,7 +78,8 @@ def _sender(address: str, views: Views, ledgers: Mapping[str, Ledger], now: date
     if address in allowed or address.rpartition("@")[2] in allowed:
         yield "L4", "on mail.gateway.allowed: never limited"
     if (row := views.blacklisted.get(address)) is not None:
-        yield "B4", f"blacklisted since {row.occurred_at:%Y-%m-%d}: {row.note}"
+        silenced = "bulk and chatter" if directory.flag("mail.blacklist.chatter") else "bulk"
+        yield row.rule, f"blacklisted since {row.occurred_at:%Y-%m-%d} for {silenced} mail (O7): {row.note}"
     yield from (("O6", f"left the list {name}") for left, name in sorted(views.lists_left) if left == address)
     mine = {key: ledger for key, ledger in ledgers.items() if address in key.split(" ")}
     for fill in filled(mine, directory, now, near=0.0):
