@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -100,6 +102,15 @@ class Running:
         event = self.wait(accept(raw, envelope, origin, self.embedded.tools))
         self.wait(self.embedded.idle())
         return event
+
+    def settle(self) -> None:
+        """What commands beside it handed in is taken and worked to rest."""
+        deadline = time.monotonic() + 5
+        with closing(sqlite3.connect(self.folder / "log.sqlite")) as log:
+            while log.execute("SELECT 1 FROM inbox").fetchone():
+                assert time.monotonic() < deadline, "nobody takes it"
+                time.sleep(0.01)
+        self.wait(self.embedded.idle())
 
     def became(self, mail: MailReceived) -> list[MessageSettled]:
         """What became of the mails with this Message-ID, oldest first."""

@@ -12,6 +12,8 @@ import pytest
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Config, load
 from postroad.runtime.kafka.workers import load_all
+from postroad.runtime.reach import reach
+from postroad_schemas import Record
 from tests.support.kafka import fresh_topics
 from tests.support.six import Six, until
 
@@ -105,3 +107,19 @@ def test_a_key_on_a_cluster_is_given_by_reference(cluster: Six, tmp_path: Path) 
     with pytest.raises(AssertionError, match="give --secret env:NAME or file:PATH"):
         cluster.postroad("keys", "rotate", *where)
     assert "state=current" in cluster.postroad("keys", "rotate", "--secret", f"file:{tmp_path}/b.key", *where)
+
+
+def test_a_dead_letter_is_sent_back_and_buried_again(cluster: Six) -> None:
+    """From the topic of a real broker, headers and all."""
+    where = ("--config", str(cluster.settings))
+    reach(load(cluster.settings)[0]).hand_back([Record("mail.received", b"a key", b"not JSON")])
+
+    def letters() -> list[tuple[str, int]]:
+        lines = cluster.postroad("dead", "list", "--each", "--json", *where).splitlines()
+        return [(one["key"], one["attempts"]) for one in map(json.loads, lines)]
+
+    assert until("no letter", letters) == [("a key", 1)]
+    assert cluster.postroad("dead", "retry", "--worker", "routing", *where).startswith("sent back routing/")
+    assert until("not buried again", lambda: letters() == [("a key", 2)] and letters()) == [("a key", 2)]
+    cluster.postroad("dead", "drop", "--worker", "routing", *where)
+    assert letters() == []

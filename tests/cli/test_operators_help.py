@@ -1,22 +1,34 @@
 """Every command for operators says in its first line what it does, and describes each argument."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from cyclopts import App
 
-from postroad.cli import alias, contact, domain, held, keys, params, smarthost
+from postroad.cli import alias, contact, dead, doctor, domain, held, keys, outbound, params, smarthost, suppression
 from tests.cli.installation import Said
 
-APPS = (alias, contact, domain, held, keys, params, smarthost)
-COMMANDS = [(module.app.name[0], name) for module in APPS for name in module.app if not name.startswith("-")]
+APPS = (alias, contact, dead, doctor, domain, held, keys, outbound, params, smarthost, suppression)
 
 
-@pytest.mark.parametrize(("app", "name"), COMMANDS, ids=" ".join)
-def test_help(run: Callable[..., Said], app: str, name: str) -> None:
-    said = run(app, name, "--help")
+def commands(app: App, *words: str) -> Iterator[tuple[str, ...]]:
+    """Every command below an app, by its words."""
+    below = [name for name in app if not name.startswith("-")]
+    for name in below:
+        yield from commands(app[name], *words, name)
+    if not below:
+        yield words
+
+
+COMMANDS = [words for module in APPS for words in commands(module.app, module.app.name[0])]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help(run: Callable[..., Said], words: tuple[str, ...]) -> None:
+    said = run(*words, "--help")
     lines = [line.strip() for line in said.out.splitlines() if line.strip()]
-    assert (said.code, lines[0].startswith(f"Usage: postroad {app} {name}")) == (os.EX_OK, True)
+    assert (said.code, lines[0].startswith(f"Usage: postroad {' '.join(words)}")) == (os.EX_OK, True)
     assert lines[1][0].isupper()
     assert lines[1].endswith(".")
     assert "--kafka" in said.out

@@ -1,7 +1,7 @@
 """How commands reach an installation on one machine."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from postroad.runtime.config import Config, Kafka, Log
 from postroad.runtime.reach import FileReach, KafkaReach, Seen, reach, rows
 from postroad.runtime.worker import Unavailable
-from postroad.stage import Emission
 from postroad_schemas import Record, Tombstone
 from tests.runtime.running import blacklisted, heard, running
 
@@ -76,18 +75,12 @@ async def test_whether_anybody_answers(path: Path) -> None:
         pass
 
 
-class Uncompacted:
+class Uncompacted(FileReach):
     """A table as a broker may give it back."""
-
-    def publish(self, emissions: Sequence[Emission]) -> None:
-        raise NotImplementedError
-
-    def answers(self) -> bool:
-        return False
 
     def records(self, topic: str) -> Iterator[Seen]:
         yield from (Seen(topic, "a", 1), Seen(topic, "b", 2), Seen(topic, "a", 3), Seen(topic, "b", None))
 
 
 def test_of_a_table_the_newest_row_of_each_key_stands() -> None:
-    assert rows(Uncompacted(), "directory") == {"a": 3}
+    assert rows(Uncompacted(Path()), "directory") == {"a": 3}

@@ -2,15 +2,20 @@
 
 import asyncio
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from postroad.runtime.config import Config
-from postroad.runtime.embedded import hand_in, read_log
+from postroad.runtime.embedded import Stored, hand_in, read_log
+from postroad.runtime.letters import Letter
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Emission
-from postroad_schemas import Unreadable, read, record
+from postroad_schemas import Record, Unreadable, read, record
+
+if TYPE_CHECKING:
+    from postroad.runtime.kafka.publisher import Publisher
 
 
 class Seen(NamedTuple):
@@ -30,6 +35,14 @@ class Reach(Protocol):
 
     def records(self, topic: str) -> Iterator[Seen]:
         """What a stream holds, or the rows of a table. What cannot be read is passed over."""
+        ...
+
+    def letters(self, worker: str) -> Iterator[Letter]:
+        """Everything in a worker's dead letters, and what ended them."""
+        ...
+
+    def hand_back(self, records: Sequence[Record]) -> None:
+        """Records as they lie on the log. Durable on return."""
         ...
 
     def answers(self) -> bool:
@@ -60,15 +73,25 @@ class FileReach:
         self._path = path
 
     def publish(self, emissions: Sequence[Emission]) -> None:
-        hand_in(self._path, [record(emission) for emission in emissions])
+        self.hand_back([record(emission) for emission in emissions])
+
+    def hand_back(self, records: Sequence[Record]) -> None:
+        hand_in(self._path, records)
 
     def records(self, topic: str) -> Iterator[Seen]:
+        for stored in self._stored(topic):
+            yield from _seen(topic, stored.key, stored.value)
+
+    def letters(self, worker: str) -> Iterator[Letter]:
+        for it in self._stored(f"{worker}.dead"):
+            yield Letter(worker, 0, it.offset, datetime.fromtimestamp(it.at, UTC), it.key, it.value, it.headers)
+
+    def _stored(self, topic: str) -> Iterator[Stored]:
         if not self._path.exists():
             raise Unavailable(
                 f"{self._path} is not there: start `postroad up` once, or name its settings with --config"
             )
-        for stored in read_log(self._path, topic):
-            yield from _seen(topic, stored.key, stored.value)
+        return read_log(self._path, topic)
 
     def answers(self) -> bool:
         """Whoever runs on the file holds its lock."""
@@ -89,17 +112,27 @@ class KafkaReach:
         self._kafka = config.kafka
 
     def publish(self, emissions: Sequence[Emission]) -> None:
-        asyncio.run(self._publish(emissions))
+        asyncio.run(self._by_publisher(lambda publisher: publisher(emissions)))
 
-    async def _publish(self, emissions: Sequence[Emission]) -> None:
+    def hand_back(self, records: Sequence[Record]) -> None:
+        asyncio.run(self._by_publisher(lambda publisher: publisher.send(records)))
+
+    async def _by_publisher(self, act: "Callable[[Publisher], Awaitable[None]]") -> None:
         from postroad.runtime.kafka.publisher import Publisher
 
         publisher = Publisher(self._kafka, "command")
         await publisher.start()
         try:
-            await publisher(emissions)
+            await act(publisher)
         finally:
             await publisher.stop()
+
+    def letters(self, worker: str) -> Iterator[Letter]:
+        from postroad.runtime.kafka.whole import read_records
+
+        for it in asyncio.run(read_records(self._kafka, f"{worker}.dead")):
+            at = datetime.fromtimestamp(it.timestamp / 1000, UTC)
+            yield Letter(worker, it.partition, it.offset, at, it.key or b"", it.value, tuple(it.headers))
 
     def records(self, topic: str) -> Iterator[Seen]:
         from postroad.runtime.kafka.whole import read_whole

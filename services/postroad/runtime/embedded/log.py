@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from postroad.runtime.worker import Unavailable
+from postroad.stage import Emission
 from postroad_schemas import TOPICS, Record
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE records (
     topic TEXT, "offset" INTEGER, key BLOB, value BLOB, at REAL, headers BLOB, PRIMARY KEY (topic, "offset")
@@ -22,8 +23,10 @@ CREATE TABLE states (core TEXT, key BLOB, state BLOB, due REAL, PRIMARY KEY (cor
 CREATE INDEX states_due ON states (core, due) WHERE due IS NOT NULL;
 CREATE TABLE positions (core TEXT, topic TEXT, "offset" INTEGER, PRIMARY KEY (core, topic)) WITHOUT ROWID;
 CREATE TABLE done (core TEXT, topic TEXT, "offset" INTEGER, PRIMARY KEY (core, topic, "offset")) WITHOUT ROWID;
-CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT, key BLOB, value BLOB);
+CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT, key BLOB, value BLOB, headers BLOB);
 """
+# From each former version to the next: a file is brought up to date when it is opened.
+UPGRADES = {1: "ALTER TABLE inbox ADD COLUMN headers BLOB"}
 SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY", "busy_timeout=5000")
 
 
@@ -75,6 +78,7 @@ class Changes:
     positions: dict[tuple[str, str], int] = field(default_factory=dict)
     done: list[Place] = field(default_factory=list)  # above the position
     taken: int = 0  # up to which number the inbox is taken with this
+    emitted: list[Emission] = field(default_factory=list)  # what the records were, to be counted once they are durable
 
 
 class SqliteLog:
@@ -95,8 +99,11 @@ class SqliteLog:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
-            elif version != VERSION:
-                raise Unavailable(f"{path} was written by another version of postroad ({version}): use that version")
+            while version in UPGRADES:
+                connection.executescript(f"BEGIN; {UPGRADES[version]}; PRAGMA user_version = {version + 1}; COMMIT")
+                version += 1
+            if version not in (0, VERSION):
+                raise Unavailable(f"{path} was written by a newer version of postroad ({version}): use that version")
             return cls(connection)
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"{path} cannot be opened ({error}): check the path, its rights and the disk") from error
@@ -157,11 +164,12 @@ class SqliteLog:
 
     def inbox(self, limit: int) -> Changes | None:
         """What other processes handed in, oldest first; None if there is nothing."""
-        query = "SELECT number, topic, key, value FROM inbox ORDER BY number LIMIT ?"
+        query = "SELECT number, topic, key, value, headers FROM inbox ORDER BY number LIMIT ?"
         found = list(self._db.execute(query, (limit,)))
         if not found:
             return None
-        return Changes(records=[Record(*row[1:]) for row in found], taken=found[-1][0])
+        records = [Record(topic, key, value, _headers(packed)) for _, topic, key, value, packed in found]
+        return Changes(records=records, taken=found[-1][0])
 
     def forget(self, topic: str, before: float, passed: int, limit: int) -> int:
         """Deletes the oldest records of a stream: appended before a time, and read by all. Returns how many."""
@@ -182,13 +190,12 @@ class SqliteLog:
         for made in records:
             offset = ends.get(made.topic) or self.ends.get(made.topic, 0)
             ends[made.topic] = offset + 1
-            headers = made.headers if made.topic not in TOPICS else ()
-            stored.append(Stored(made.topic, offset + 1, made.key, made.value, at, headers))
+            stored.append(Stored(made.topic, offset + 1, made.key, made.value, at, _kept_headers(made)))
         return stored
 
     def _write_records(self, stored: Sequence[Stored]) -> None:
         streams = [
-            (it.topic, it.offset, it.key, it.value, it.at, msgspec.msgpack.encode(it.headers) if it.headers else None)
+            (it.topic, it.offset, it.key, it.value, it.at, _packed(it.headers))
             for it in stored
             if not is_table(it.topic)
         ]
@@ -221,7 +228,8 @@ def hand_in(path: Path, records: Sequence[Record]) -> None:
     try:
         with opened._db as db:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO inbox (topic, key, value) VALUES (?, ?, ?)", [made[:3] for made in records])
+            rows = [(made.topic, made.key, made.value, _packed(_kept_headers(made))) for made in records]
+            db.executemany("INSERT INTO inbox (topic, key, value, headers) VALUES (?, ?, ?, ?)", rows)
     except sqlite3.Error as error:
         raise Unavailable(f"{path} cannot be written to ({error}): check the disk and its rights") from error
     finally:
@@ -270,5 +278,18 @@ def _select(topic: str) -> str:
 
 def _stored(topic: str, row: tuple[int, bytes, bytes, float, bytes | None]) -> Stored:
     offset, key, value, at, headers = row
-    read = tuple((name, content) for name, content in msgspec.msgpack.decode(headers)) if headers else ()
-    return Stored(topic, offset, key, value, at, read)
+    return Stored(topic, offset, key, value, at, _headers(headers))
+
+
+def _kept_headers(made: Record) -> tuple[tuple[str, bytes], ...]:
+    """Of dead letters, and of those that are sent back; what other headers say follows from their events."""
+    sent_back = any(name == "attempts" for name, _ in made.headers)
+    return made.headers if sent_back or made.topic not in TOPICS else ()
+
+
+def _packed(headers: tuple[tuple[str, bytes], ...]) -> bytes | None:
+    return msgspec.msgpack.encode(headers) if headers else None
+
+
+def _headers(packed: bytes | None) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, content) for name, content in msgspec.msgpack.decode(packed)) if packed else ()

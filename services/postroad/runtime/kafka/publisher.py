@@ -10,9 +10,12 @@ from aiokafka.errors import KafkaError
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.session import acknowledged, send
+from postroad.runtime.observe import metrics
+from postroad.runtime.observe.events import count
 from postroad.runtime.step import Poison, written
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Emission
+from postroad_schemas import Record
 
 log = structlog.get_logger("postroad.kafka")
 
@@ -33,7 +36,8 @@ class Publisher:
             self._producer = producer
         except (KafkaError, OSError) as error:
             await settings.close(producer)
-            raise Unavailable(f"no Kafka at {self._kafka.bootstrap}: {error}") from error
+            login = " (is the login right? its refusal is in the log)" if self._kafka.sasl else ""
+            raise Unavailable(f"no Kafka at {self._kafka.bootstrap}: {error}{login}") from error
 
     async def stop(self) -> None:
         if self._producer is not None:
@@ -49,12 +53,18 @@ class Publisher:
             records = list(written(emissions))
         except Poison as error:
             raise ValueError(str(error)) from error
+        await self.send(records)
+        count(emissions)
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """As above, for records as they lie on the log: dead letters that are sent back. Raises Unavailable."""
         if self._producer is None:
             raise Unavailable("not connected to Kafka yet")
         try:
             async with asyncio.timeout(self._kafka.request):  # an idempotent producer tries for ever by itself
                 await acknowledged([await send(self._producer, made) for made in records])
         except (KafkaError, OSError, TimeoutError) as error:
+            metrics.LOG_FAILURES.inc("publish")
             log.warning("not published", error=f"{type(error).__name__}: {error}", events=len(records))
             raise Unavailable(f"Kafka does not take events now: {type(error).__name__}: {error}") from error
 

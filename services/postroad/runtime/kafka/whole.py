@@ -1,6 +1,6 @@
 """A topic from its beginning to where it ends now, for commands."""
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
@@ -14,6 +14,12 @@ POLL_MS = 500
 
 async def read_whole(kafka: Kafka, topic: str, key: bytes | None = None) -> list[tuple[bytes, bytes | None]]:
     """Keys and values, in order of a partition; of one key only, the partition it is in is read. Raises Unavailable."""
+    found = await read_records(kafka, topic, key)
+    return [(made.key or b"", made.value) for made in found if key is None or _is_of(made.key, key)]
+
+
+async def read_records(kafka: Kafka, topic: str, key: bytes | None = None) -> list[ConsumerRecord]:
+    """All of a topic, or the partition that a key is in, with offsets and headers. Raises Unavailable."""
     consumer = settings.reader(kafka, f"{kafka.prefix}.command")
     try:
         await consumer.start()
@@ -23,11 +29,11 @@ async def read_whole(kafka: Kafka, topic: str, key: bytes | None = None) -> list
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        found: list[tuple[bytes, bytes | None]] = []
+        found: list[ConsumerRecord] = []
         left = {at for at in partitions if ends[at] > 0}
         while left:
             for messages in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                found += [(made.key or b"", made.value) for made in messages if key is None or _is_of(made.key, key)]
+                found += messages
             left = {at for at in left if await consumer.position(at) < ends[at]}
         return found
     except (KafkaError, OSError, LookupError) as error:
