@@ -167,7 +167,7 @@ async def _at_the_end(
 
 @asynccontextmanager
 async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.servers(kafka))
+    client = settings.admin(kafka)
     await client.start()
     try:
         yield client

@@ -39,6 +39,14 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rebalance: float = 60.0
     request: float = 60.0
     runner: dict[str, str] = {}  # stage -> "kafka" or "faust", where it is not the default
+    instance: str = ""  # a name that outlives a restart, which then moves no partitions (KIP-345); "env:NAME" reads it
+    tls: bool = False
+    ca_file: str = ""  # PEM; empty: the system's authorities
+    certificate: str = ""  # PEM files, where the brokers ask for a client's certificate
+    key: str = ""
+    sasl: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    username: str = ""
+    password: str = ""  # by reference: "env:NAME" or "file:PATH"
 
 
 class Smtp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,14 +84,27 @@ class Lmtp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     path: str = ""  # comes before host and port
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider that reports by `POST /webhooks/NAME`. Off unless it is declared."""
+
+    secret: str = ""  # by reference: what its requests bear, or the key that proves their signatures
+    topics: tuple[str, ...] = ()  # of Amazon SNS, by ARN: the only ones that are believed
+
+
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The HTTP door, `POST /mail`. Off unless it has a port."""
+    """The HTTP door: `POST /mail`, and the pages for webhooks, leaving lists and linked files. Off without a port."""
 
     host: str = "127.0.0.1"
     port: Port = 0
-    token: str = ""  # what a client must bear, by reference: "env:NAME" or "file:PATH"
+    token: str = ""  # what a client of /mail must bear, by reference: "env:NAME" or "file:PATH"
     in_flight: Count = 128 * 1024 * 1024  # octets being taken in before the door answers 503
     body_timeout: float = 300.0  # seconds that a client may take to send a mail
+    header_timeout: Seconds = 10.0  # seconds that a client may take to say what it wants
+    keep_alive: Seconds = 75.0  # seconds that a connection may be idle between requests
+    max_connections: Count = 200
+    max_connections_per_peer: Count = 50  # one IPv4 address, or a /64 of IPv6
+    forwarded_by: tuple[str, ...] = ()  # addresses or networks of reverse proxies whose X-Forwarded-For is believed
+    webhooks: dict[str, Webhook] = {}  # by provider
 
 
 class Mailboxes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +125,17 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     credentials: Credentials | None = None
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a process answers /metrics, /healthz and /readyz. Port 0: nowhere.
+
+    Without a port `up` takes 9464 and each worker the next one of its own, if it is free; a port that is written down
+    must be had.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: Store = Store()
     log: Log = Log()
@@ -113,6 +145,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     http: Http = Http()
     mailboxes: Mailboxes = Mailboxes()
     relay: Relay = Relay()
+    metrics: Metrics = Metrics()
     trusted_authserv: tuple[str, ...] = ()  # whose Authentication-Results are believed (I7)
 
 
@@ -156,6 +189,8 @@ def explain(error: msgspec.ValidationError, known: tuple[str, ...]) -> str:
 
 
 def _fields_at(place: str) -> tuple[str, ...]:
+    if place == "http.webhooks[...]":
+        return Webhook.__struct_fields__
     kind = getattr(Config(), place.split(".")[0], None)
     return kind.__struct_fields__ if isinstance(kind, msgspec.Struct) else ()
 

@@ -19,6 +19,8 @@ def app_for(kafka: Kafka, stage: str, partitions: int, folder: Path) -> faust.Ap
     app = faust.App(
         settings.group_of(kafka, stage),
         broker=";".join(server_list),
+        broker_credentials=_credentials(kafka),
+        consumer_group_instance_id=settings.instance(kafka) or None,
         store="memory://",
         datadir=str(folder),
         key_serializer="raw",
@@ -49,3 +51,12 @@ def app_for(kafka: Kafka, stage: str, partitions: int, folder: Path) -> faust.Ap
     app.transport = GuardedTransport(app.conf.broker_consumer, app)
     app.producer_transport = GuardedTransport(app.conf.broker_producer, app)
     return app
+
+
+def _credentials(kafka: Kafka) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    context, login = settings.tls_context(kafka), settings.sasl(kafka)
+    if login is not None:
+        return faust.SASLCredentials(
+            mechanism=login.mechanism, username=login.username, password=login.password, ssl_context=context
+        )
+    return None if context is None else faust.SSLCredentials(context)

@@ -41,7 +41,7 @@ class Watchdog:
         self._end = end
 
     async def run(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.servers(self._kafka))
+        admin = settings.admin(self._kafka)
         reader = settings.reader(self._kafka, f"{self._group}-watchdog")
         try:
             await admin.start()

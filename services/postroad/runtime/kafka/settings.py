@@ -1,15 +1,19 @@
 """Every setting of the Kafka clients, in one place. What they were measured against: services/README.md."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ProducerFenced
 
-from postroad.runtime.config import Kafka
+from postroad.runtime.config import ConfigError, Kafka, secret
 
 log = structlog.get_logger("postroad.kafka")
 BATCH_BYTES = 256 * 1024  # of ordinary records
@@ -23,7 +27,7 @@ STOP_SECONDS = 2.0
 def producer(kafka: Kafka, name: str, batch_bytes: int = BATCH_BYTES) -> AIOKafkaProducer:
     """Idempotent, acknowledged by all; no linger, because what is in flight together is batched anyway."""
     return AIOKafkaProducer(
-        bootstrap_servers=servers(kafka),
+        **connection(kafka),
         client_id=name,
         acks="all",
         enable_idempotence=True,
@@ -37,9 +41,10 @@ def producer(kafka: Kafka, name: str, batch_bytes: int = BATCH_BYTES) -> AIOKafk
 def member(kafka: Kafka, name: str, group: str) -> AIOKafkaConsumer:
     """A consumer in a group. Ranges give one member the same partitions of all topics, as a state per key needs."""
     return AIOKafkaConsumer(
-        bootstrap_servers=servers(kafka),
+        **connection(kafka),
         client_id=name,
         group_id=group,
+        group_instance_id=instance(kafka) or None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         partition_assignment_strategy=(RangePartitionAssignor,),
@@ -55,13 +60,80 @@ def member(kafka: Kafka, name: str, group: str) -> AIOKafkaConsumer:
 def reader(kafka: Kafka, name: str) -> AIOKafkaConsumer:
     """A consumer without group, for changelogs and tables."""
     return AIOKafkaConsumer(
-        bootstrap_servers=servers(kafka),
+        **connection(kafka),
         client_id=name,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 * FETCH_BYTES,
         fetch_max_bytes=32 * 1024 * 1024,
     )
+
+
+def admin(kafka: Kafka, request: float = 30.0) -> AIOKafkaAdminClient:
+    """For questions about topics and groups, and for making topics."""
+    return AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=_ms(request))
+
+
+class Sasl(NamedTuple):
+    mechanism: str
+    username: str
+    password: str
+
+
+def connection(kafka: Kafka) -> dict[str, Any]:
+    """How any client reaches the brokers, and who it is to them. Raises ConfigError."""
+    context, login = tls_context(kafka), sasl(kafka)
+    found: dict[str, Any] = {
+        "bootstrap_servers": servers(kafka),
+        "security_protocol": f"{'SASL_' if login else ''}{'SSL' if context else 'PLAINTEXT'}",
+    }
+    if context is not None:
+        found["ssl_context"] = context
+    if login is not None:
+        found["sasl_mechanism"] = login.mechanism
+        found["sasl_plain_username"], found["sasl_plain_password"] = login.username, login.password
+    return found
+
+
+def tls_context(kafka: Kafka) -> ssl.SSLContext | None:
+    """Raises ConfigError for files that cannot be used."""
+    if not kafka.tls:
+        return None
+    return _context(kafka.ca_file, kafka.certificate, kafka.key)
+
+
+@cache
+def _context(ca_file: str, certificate: str, key: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+        if certificate:
+            context.load_cert_chain(certificate, key or None)
+    except OSError as error:  # ssl.SSLError is one too
+        named = ", ".join(filter(None, (ca_file, certificate, key)))
+        raise ConfigError(f"[kafka] {named}: no PEM files that can be used ({error})") from error
+    return context
+
+
+def sasl(kafka: Kafka) -> Sasl | None:
+    """Raises ConfigError for a password that cannot be had, or that would be sent in the clear."""
+    if not kafka.sasl:
+        return None
+    if kafka.sasl == "PLAIN" and not kafka.tls:
+        raise ConfigError("[kafka] sasl = PLAIN sends the password as it is: set tls = true, or use SCRAM-SHA-512")
+    password = secret(kafka.password)
+    if not (kafka.username and password):
+        raise ConfigError('[kafka] sasl needs username, and password by reference: "env:NAME" or "file:PATH"')
+    return Sasl(kafka.sasl, kafka.username, password.decode("utf-8", "surrogateescape"))
+
+
+def instance(kafka: Kafka) -> str:
+    """The name of this process in its groups, or nothing. Raises ConfigError."""
+    kind, _, name = kafka.instance.partition(":")
+    if kind != "env":
+        return kafka.instance
+    if not os.environ.get(name):
+        raise ConfigError(f"[kafka] instance: the variable {name} is not set")
+    return os.environ[name]
 
 
 def guard(producer: AIOKafkaProducer, stale: Callable[[], bool]) -> None:

@@ -224,7 +224,7 @@ def _raise_for(topic: str, code: int, words: Sequence[str | None]) -> None:
 
 @asynccontextmanager
 async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.servers(kafka), request_timeout_ms=30_000)
+    admin = settings.admin(kafka)
     try:
         await admin.start()
         yield admin
