@@ -13,13 +13,14 @@ from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, SqliteLog, Stored, is_table, read_log
 from postroad.runtime.embedded.senders import SenderReader
 from postroad.runtime.embedded.stages import Reader, StageReader, Stages
+from postroad.runtime.observe.held import HeldTable
 from postroad.runtime.reading import key_bytes, key_text
 from postroad.runtime.worker import Caller, Door, ObjectStore, Tools, Unavailable, Worker
 from postroad.stage import Clock, Emission
 from postroad.views import Views
 from postroad_schemas import TOPICS, Record, Unreadable, read, record
 
-DEAD_LETTERS_KEPT = timedelta(days=30)
+DEAD_LETTERS_KEPT = timedelta(days=90)
 RETENTION_EVERY = 600.0  # seconds
 DELETED_AT_ONCE = 1_000  # records, so that others get their turn at the file
 LOOK = 0.005  # seconds between looks whether all is done
@@ -49,6 +50,7 @@ class Embedded:
     ) -> None:
         self.path = path
         self.views = Views(secret)
+        self.held = HeldTable()
         self.tools = Tools(self.publish, self.views, store, clock, config)
         self._workers = tuple(workers)
         self._clock = clock
@@ -68,6 +70,11 @@ class Embedded:
     def doors(self) -> tuple[Door, ...]:
         """Those that are open."""
         return tuple(self._doors)
+
+    @property
+    def readers(self) -> "tuple[Reader, ...]":
+        """All stages and senders."""
+        return tuple(dict.fromkeys(reader for readers in self._readers.values() for reader in readers))
 
     async def start(self) -> None:
         """Everything runs on return, doors last. Raises Unavailable with what to do, and what a door raises."""
@@ -124,15 +131,15 @@ class Embedded:
 
     async def publish(self, emissions: Sequence[Emission]) -> None:
         """Durable on return. Raises Unavailable if nothing of it was done, KeyError for what is no event."""
-        await self.append([record(emission) for emission in emissions])
+        await self.append([record(emission) for emission in emissions], emissions)
 
-    async def append(self, records: Sequence[Record]) -> None:
-        """As `publish`, for records as they lie in the log: dead letters that are sent back."""
+    async def append(self, records: Sequence[Record], emitted: Sequence[Emission] = ()) -> None:
+        """As `publish`, for records as they lie in the log: dead letters that are sent back. `emitted` is counted."""
         if unknown := {made.topic for made in records} - TOPICS.keys():
             raise KeyError(f"{min(unknown)} is no topic of the catalogue")
         if self._failure is not None and self._failure.done():
             raise Unavailable(f"{self.path}: the stages have stopped: {self._failure.exception()}")
-        await self._commits.write(Changes(records=list(records)))
+        await self._commits.write(Changes(records=list(records), emitted=list(emitted)))
 
     async def idle(self) -> None:
         """Returns when all that is due now was read, and every call concluded. Raises what stopped the runner."""
@@ -218,7 +225,9 @@ class Embedded:
     def _enter(self, table: str, key: bytes, value: bytes | None) -> None:
         """A row that cannot be read is passed over: it would not help to stop at every start."""
         try:
-            self.views.apply(table, key_text(key), None if value is None else read(table, value))
+            row = None if value is None else read(table, value)
+            self.views.apply(table, key_text(key), row)
+            self.held.apply(table, key_text(key), row)
         except Unreadable as error:
             log.error("a row is passed over: %s", error)
 
