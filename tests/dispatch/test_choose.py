@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from postroad.dispatch.choose import choose, covers
+from postroad.dispatch.choose import choose, covers, serving
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Stream
 from tests.dispatch.made import AT, views_of
@@ -41,14 +41,14 @@ ALL = (
 def test_takes_the_first_step_that_matches(left_out: int, doc: str, code: str) -> None:
     servers = ALL[: len(ALL) - left_out]
     for order, wanted in (("doc", doc), ("code", code)):
-        choice = choose(servers, "mary@example.net", DEFAULT, Stream.CHATTER, order)
+        choice = choose(serving(servers, Stream.CHATTER), "mary@example.net", DEFAULT, order)
         assert choice is not None
         assert choice.server.name == wanted
 
 
 def test_the_code_takes_servers_without_filter_after_the_default_from() -> None:
     for servers, wanted in ((ALL[1:4], "default address"), (ALL[1:2] + ALL[3:4], "default domain"), (ALL[3:4], "open")):
-        choice = choose(servers, "mary@example.net", DEFAULT, Stream.CHATTER, "code")
+        choice = choose(serving(servers, Stream.CHATTER), "mary@example.net", DEFAULT, "code")
         assert choice is not None
         assert choice.server.name == wanted
 
@@ -65,7 +65,7 @@ def test_the_code_takes_servers_without_filter_after_the_default_from() -> None:
 )
 def test_compares_addresses_and_domains_whole(sender: str, rule: str) -> None:
     servers = (*ALL[2:], server("mixed case", "Example.NET"))
-    choice = choose(servers, sender, DEFAULT, Stream.CHATTER)
+    choice = choose(serving(servers, Stream.CHATTER), sender, DEFAULT)
     assert choice is not None
     assert choice.rule == rule
 
@@ -102,11 +102,11 @@ def test_a_filter_covers(filters: tuple[str, ...], address: str, covered: bool) 
     ],
 )
 def test_within_a_step(servers: tuple[Smarthost, ...], wanted: str) -> None:
-    choice = choose(views_of(*servers).directory.smarthosts(), "mary@example.net", DEFAULT, Stream.CHATTER)
+    choice = choose(serving(views_of(*servers).directory.smarthosts(), Stream.CHATTER), "mary@example.net", DEFAULT)
     assert choice is not None
     assert choice.server.name == wanted
 
 
 def test_no_server_serves_the_stream() -> None:
     servers = (server("a", streams=(Stream.BULK,)), server("b", active=False))
-    assert choose(servers, "mary@example.net", DEFAULT, Stream.CHATTER) is None
+    assert choose(serving(servers, Stream.CHATTER), "mary@example.net", DEFAULT) is None

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from postroad.dispatch.attempt import Answer, Step
-from postroad.dispatch.judge import BACK_OFF, RetryPolicy, delay, judge, status_of
+from postroad.dispatch.judge import BACK_OFF, RetryPolicy, delay, is_last, judge, status_of
 from postroad_schemas.outbound import Action
 from postroad_schemas.topics import TIERS
 from postroad_schemas.values import FailureType
@@ -77,6 +77,19 @@ def test_expires_after_five_days(since: timedelta, action: Action) -> None:
     outcome = judge(says(451, at=AT + since), "id", 12, AT, POLICY)
     assert outcome.action is action
     assert outcome.expired is (action is FAILED)
+    assert is_last("id", 12, AT, AT + since, POLICY) or action is DELAYED
+
+
+@pytest.mark.parametrize(
+    ("since", "last"),
+    [
+        pytest.param(timedelta(days=4, hours=14), False, id="another one lies within five days"),
+        pytest.param(timedelta(days=4, hours=15, minutes=30), True, id="not if this one takes an hour"),
+        pytest.param(timedelta(days=9), True, id="long since"),
+    ],
+)
+def test_knows_the_last_attempt_before_it_is_made(since: timedelta, last: bool) -> None:
+    assert is_last("id", 12, AT, AT + since, POLICY) is last
 
 
 @pytest.mark.parametrize(

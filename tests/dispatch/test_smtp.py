@@ -1,8 +1,7 @@
-"""SMTP out against a real server: every step that can end a transaction, TLS, AUTH, pooled sessions (O8-O11)."""
+"""SMTP out against a real server: every step that can end a transaction, pooled sessions, extensions (O8-O11)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +10,16 @@ from msgspec.structs import replace
 from postroad.dispatch.attempt import Answer, Plan, Step
 from postroad.dispatch.transports.session import Timeouts
 from postroad.dispatch.transports.smtp import SmtpTransport
-from postroad_schemas.directory import Credentials, Security, Smarthost
+from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import FailureType, Mailbox
 from tests.dispatch.made import AT
-from tests.support.smtp_sink import ANSWER_AND_DROP, DROP, KEEP_AND_DROP, Certificate, SmtpSink, make_certificate
+from tests.support.scripted import scripted
+from tests.support.smtp_sink import ANSWER_AND_DROP, DROP, KEEP_AND_DROP, SmtpSink
 
 MESSAGE = b"Subject: hi\r\n\r\nHello\r\n.\r\n..dots\r\n"
 PLAIN = b"Subject: hi\r\n\r\nHello\r\n"  # nothing to stuff: aiosmtpd counts the stuffed dots too
 MARY = Mailbox(address="mary@example.com")
 SECRETS = {"env:PASSWORD": b"open sesame", "env:WRONG": b"wrong"}
-LOGIN = Credentials(username="postroad", secret="env:PASSWORD")
 
 
 @pytest.fixture
@@ -28,11 +27,6 @@ async def transport() -> AsyncIterator[SmtpTransport]:
     made = SmtpTransport("client.test", SECRETS.get, lambda: AT, Timeouts(2, 2, 2))
     yield made
     await made.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def plan_for(sink: SmtpSink, recipient: str = "bob@example.org", *, smtputf8: bool = False, **server: Any) -> Plan:
@@ -82,10 +76,11 @@ async def test_sends_notices_from_the_null_reverse_path(transport: SmtpTransport
         pytest.param({"body": ANSWER_AND_DROP}, 250, Step.BODY, id="O10: lost after the 250 is sent"),
     ],
 )
+@pytest.mark.parametrize("pipelining", [True, False], ids=["all at once", "one by one"])
 async def test_names_the_step_that_ended_it(
-    transport: SmtpTransport, script: Mapping[str, Any], code: int, step: Step
+    transport: SmtpTransport, script: Mapping[str, Any], code: int, step: Step, pipelining: bool
 ) -> None:
-    async with SmtpSink(**script) as sink:
+    async with SmtpSink(**script, pipelining=pipelining) as sink:
         answer = await transport.send(plan_for(sink), MESSAGE)
     assert outcome(answer) == (code, step)
     assert answer.failure is None
@@ -106,12 +101,41 @@ async def test_a_tarpit_ends_with_our_patience(transport: SmtpTransport) -> None
         assert outcome(await transport.send(plan_for(sink), MESSAGE)) == (250, Step.BODY)
 
 
-async def test_one_bad_recipient_touches_no_other(transport: SmtpTransport) -> None:
-    """O8: on the same session, one transaction after the other."""
-    async with SmtpSink(rcpt={"b@x.test": "550 5.1.1 no"}) as sink:
+@pytest.mark.parametrize("pipelining", [True, False], ids=["all at once", "one by one"])
+@pytest.mark.parametrize("data", ["", "354 for nobody"], ids=["DATA refused too", "DATA asked for all the same"])
+async def test_one_bad_recipient_touches_no_other(transport: SmtpTransport, data: str, pipelining: bool) -> None:
+    """O8: on the same session, one transaction after the other. RFC 2920 3.1: a message for nobody is a bare dot."""
+    script = ["", data, ""] if pipelining else ()
+    async with SmtpSink(rcpt={"b@x.test": "550 5.1.1 no"}, data=script, pipelining=pipelining) as sink:
         answers = [await transport.send(plan_for(sink, f"{one}@x.test"), MESSAGE) for one in "abc"]
     assert [answer.reply.code for answer in answers] == [250, 550, 250]
     assert (sink.connections, sink.commands.count("RSET")) == (1, 2)
+    assert sink.commands.count(".") == bool(pipelining and data)
+
+
+async def test_a_server_that_refused_the_sender_gets_no_dot(transport: SmtpTransport) -> None:
+    """It may have taken the recipient, who would get an empty message."""
+    async with SmtpSink(mail="550 5.7.1 not you", rcpt={"*": "250 but you"}, data="354 go on") as sink:
+        assert outcome(await transport.send(plan_for(sink), MESSAGE)) == (550, Step.MAIL)
+        await transport.send(plan_for(sink), MESSAGE)
+    assert "." not in sink.commands
+    assert sink.connections == 2
+    assert not sink.messages
+
+
+async def test_commands_go_out_together_only_where_that_is_offered(transport: SmtpTransport) -> None:
+    """RFC 2920: seen by a server that answers nothing before it has read all there is."""
+    for offered, seen in ((True, ["RSET", "MAIL", "RCPT", "DATA"]), (False, ["RSET"])):
+        async with SmtpSink(pipelining=offered) as sink:
+            await transport.send(plan_for(sink), MESSAGE)
+            sink.tarpit = 0.3
+            sending = asyncio.create_task(transport.send(plan_for(sink), MESSAGE))
+            await asyncio.sleep(0.1)
+            got = sink.received[-1].split(b"\r\n")
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        assert [line[:4].decode() for line in got if line] == seen
 
 
 async def test_an_idle_session_that_the_server_closed_is_no_failure(transport: SmtpTransport) -> None:
@@ -180,65 +204,6 @@ async def test_a_cancelled_transaction_leaves_no_session_behind(transport: SmtpT
         assert sink.connections == 2
 
 
-@pytest.mark.parametrize("way", ["starttls", "tls"])
-@pytest.mark.parametrize(
-    ("server", "code", "step"),
-    [
-        pytest.param({}, 250, Step.BODY, id="a private CA"),
-        pytest.param({"ca_file": ""}, 0, Step.TLS, id="a certificate that nobody vouches for"),
-        pytest.param({"ca_file": "/nowhere/ca.pem"}, 0, Step.CONNECT, id="a CA file that is not there"),
-        pytest.param({"ca_file": "", "verify": False}, 250, Step.BODY, id="verification switched off"),
-        pytest.param({"host": "localhost"}, 250, Step.BODY, id="a name of the certificate"),
-    ],
-)
-async def test_tls(
-    transport: SmtpTransport, certificate: Certificate, way: Any, server: dict[str, Any], code: int, step: Step
-) -> None:
-    fields = {"security": Security(way), "ca_file": str(certificate.ca_file)} | server
-    async with SmtpSink(certificate=certificate, tls=way) as sink:
-        answer = await transport.send(plan_for(sink, **fields), MESSAGE)
-    assert outcome(answer) == (code, step)
-    assert [message.encrypted for message in sink.messages] == ([True] if code else [])
-
-
-async def test_a_certificate_for_another_name(transport: SmtpTransport, tmp_path: Path) -> None:
-    other = make_certificate(tmp_path, "mx.other.test")
-    for way in ("starttls", "tls"):
-        async with SmtpSink(certificate=other, tls=way) as sink:
-            answer = await transport.send(plan_for(sink, security=Security(way), ca_file=str(other.ca_file)), MESSAGE)
-        assert outcome(answer) == (0, Step.TLS)
-        assert "mismatch" in answer.reply.text
-        assert not sink.messages
-
-
-async def test_never_falls_back_to_plain_text(transport: SmtpTransport) -> None:
-    async with SmtpSink() as sink:
-        answer = await transport.send(plan_for(sink, security=Security.STARTTLS), MESSAGE)
-    assert outcome(answer) == (0, Step.TLS)
-    assert "STARTTLS" in answer.reply.text
-    assert not sink.messages
-
-
-@pytest.mark.parametrize(
-    ("credentials", "code", "step"),
-    [
-        pytest.param(LOGIN, 250, Step.BODY, id="known"),
-        pytest.param(Credentials(username="postroad", secret="env:WRONG"), 535, Step.AUTH, id="wrong"),
-        pytest.param(Credentials(username="postroad", secret="env:UNSET"), 0, Step.AUTH, id="a secret not to be had"),
-        pytest.param(None, 530, Step.MAIL, id="none, but asked for"),
-    ],
-)
-async def test_auth(
-    transport: SmtpTransport, certificate: Certificate, credentials: Credentials | None, code: int, step: Step
-) -> None:
-    async with SmtpSink(certificate=certificate, users={"postroad": "open sesame"}) as sink:
-        plan = plan_for(sink, security=Security.STARTTLS, ca_file=str(certificate.ca_file), credentials=credentials)
-        answer = await transport.send(plan, MESSAGE)
-    assert outcome(answer) == (code, step)
-    assert [message.user for message in sink.messages] == (["postroad"] if code == 250 else [])
-    assert "open sesame" not in answer.reply.text
-
-
 async def test_smtputf8_is_asked_for_only_where_it_is_needed(transport: SmtpTransport) -> None:
     """O9, RFC 6531."""
     utf8 = "To: jürgen@example.org\r\n\r\n".encode()
@@ -274,6 +239,24 @@ async def test_size(transport: SmtpTransport, announced: int, ours: int, sent: b
         answer = await transport.send(plan_for(sink, size_limit=ours), PLAIN)
     assert (answer.failure is None) is sent
     assert len(sink.messages) == sent
+
+
+@pytest.mark.parametrize(
+    ("offer", "option"),
+    [
+        pytest.param("SIZE", " SIZE=", id="without a number"),
+        pytest.param("SIZE lots", " SIZE=", id="with a number that is none"),
+        pytest.param("SIZE 0", " SIZE=", id="0: no fixed limit (RFC 1870 4)"),
+        pytest.param("HELP", "", id="not offered"),
+    ],
+)
+async def test_a_size_that_says_nothing_refuses_nothing(transport: SmtpTransport, offer: str, option: str) -> None:
+    script = [("EHLO", f"250-sink.test\r\n250 {offer}"), ("MAIL", "552 5.3.4 too big all the same")]
+    async with scripted("220 sink.test", script) as (port, lines):
+        row = Smarthost(name="sink", host="127.0.0.1", port=port)
+        answer = await transport.send(Plan(row, "", MARY, MARY, "", "bob@example.org"), MESSAGE)
+    assert (outcome(answer), answer.failure) == ((552, Step.MAIL), None)
+    assert lines[-1] == f"MAIL FROM:<>{option and option + str(len(MESSAGE))}"
 
 
 async def test_kept_but_unanswered_is_the_one_window_that_stays_open(transport: SmtpTransport) -> None:

@@ -187,3 +187,19 @@ async def test_the_worker_opens_its_own_caller() -> None:
     assert isinstance(caller, SmtpCaller)
     await caller.close()
     assert {topic for topic in sending.sender.reads if "deferred" in topic} <= set(sending.sender.writes)
+
+
+async def test_a_destination_that_defers_everybody_is_left_alone_and_gets_everything_in_the_end() -> None:
+    """O8: what was not tried is deferred like what was, and nothing fails of it."""
+    async with SmtpSink(rcpt={"*": "451 4.3.0 later"}) as sink, dispatching(Config(), smarthost(sink)) as runner:
+        await runner.take(*(submitted(number, f"{number}@example.org") for number in range(20)))
+        asked = sum(command.startswith("RCPT") for command in sink.commands)
+        not_tried = [report for report in runner.reports if "not tried" in report.diagnostic]
+        assert (asked, len(not_tried)) == (5, 15)
+        assert {(report.action, report.status) for report in not_tried} == {(Action.DELAYED, "4.3.0")}
+        await runner.pass_time(HOUR)
+        assert sum(command.startswith("RCPT") for command in sink.commands) < 20, "a probe at a time"
+        sink.rcpt = {}
+        await runner.pass_time(6 * HOUR)
+    assert len(sink.messages) == 20
+    assert {report.action for report in runner.reports} == {Action.DELAYED, Action.RELAYED}

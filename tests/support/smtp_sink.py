@@ -6,6 +6,7 @@ async with SmtpSink(rcpt={"bob@example.org": "550 5.1.1 no such user"}) as sink:
 """
 
 import asyncio
+import base64
 import ssl
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -99,13 +100,18 @@ class SmtpSink:
     certificate: Certificate | None = None
     tls: Literal["starttls", "tls"] = "starttls"  # how the certificate is offered
     users: Mapping[str, str] = field(default_factory=dict)  # name -> password; with any, AUTH is required
+    tokens: Sequence[str] = ()  # access tokens of those users that are taken by XOAUTH2
+    mechanisms: Sequence[str] = ("PLAIN", "LOGIN", "XOAUTH2")
     smtputf8: bool = True
+    pipelining: bool = True  # RFC 2920, announced
     size: int = 26_214_400  # octets, announced and enforced
 
     host: str = "127.0.0.1"
     port: int = 0
     messages: list[Message] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)  # verbs with their arguments, AUTH without
+    received: list[bytes] = field(default_factory=list)  # as they came, TLS taken off
+    shown: list[str] = field(default_factory=list)  # access tokens
     connections: int = 0
 
     async def __aenter__(self) -> "SmtpSink":
@@ -153,6 +159,22 @@ class SmtpSink:
         return script[used] if used < len(script) else ""
 
     # hooks of aiosmtpd: each answers for one step
+
+    async def handle_EHLO(  # noqa: N802
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, offers: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*offers[:-1], *(["250-PIPELINING"] if self.pipelining else []), offers[-1]]
+
+    async def auth_XOAUTH2(self, server: "_Session", args: list[str]) -> AuthResult:  # noqa: N802
+        """A token that is not taken gets a challenge first, which is to be answered with nothing."""
+        user, _, rest = base64.b64decode(args[1]).decode().removeprefix("user=").partition("\x01auth=Bearer ")
+        token = rest.removesuffix("\x01\x01")
+        self.shown.append(token)
+        if user in self.users and token in self.tokens:
+            return AuthResult(success=True, auth_data=user)
+        answer = await server.challenge_auth('{"status": "401"}')
+        return AuthResult(success=False, handled=False, message="" if answer == b"" else "501 5.5.2 not empty")
 
     async def handle_MAIL(  # noqa: N802
         self, server: "_Session", _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -234,8 +256,10 @@ class _Session(SMTP):
                 authenticator=sink.authenticate,
                 auth_required=bool(sink.users),
                 auth_require_tls=False,
+                auth_exclude_mechanism={"PLAIN", "LOGIN", "XOAUTH2"}.difference(sink.mechanisms),
                 loop=asyncio.get_running_loop(),
             )
+        self._smtp_methods["."] = self._bare_dot
         self._sink = sink
         self._greeted = False
 
@@ -248,6 +272,10 @@ class _Session(SMTP):
             self._sink.connections += 1
         self._sink._open.add(cast(asyncio.WriteTransport, transport))
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._sink.received.append(data)
+        super().data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._sink._open.discard(self.transport)
@@ -317,6 +345,11 @@ class _Session(SMTP):
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
         await self._note("AUTH", "")
         await super().smtp_AUTH(arg)
+
+    async def _bare_dot(self, _: str) -> None:
+        """Of a client that was told to send a message to nobody (RFC 2920 3.1)."""
+        await self._note(".", None)
+        await self.push("554 5.5.1 no valid recipients")
 
     async def _note(self, verb: str, arg: str | None) -> None:
         async with self._sink._arrived:

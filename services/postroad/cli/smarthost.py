@@ -1,19 +1,19 @@
-"""`postroad smarthost`: outgoing servers (D7)."""
+"""`postroad smarthost`: outgoing servers (D7), which of them sends (O1), and whether one works (O12)."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
 from postroad.cli.propose import Where, Who, absent, listing, propose, standing
-from postroad_schemas.directory import Credentials, Security, Smarthost
+from postroad_schemas.directory import Credentials, OAuth2, Security, Smarthost
 from postroad_schemas.values import Stream
 
 app = cyclopts.App(
     name="smarthost",
-    help="""Outgoing servers: list, add, remove. While there is none, the relay of postroad.toml sends.
+    help="""Outgoing servers: list, add, remove, test, explain. While there is none, the relay of postroad.toml sends.
 
     Example: postroad smarthost add main smtp.example.com --security starttls --filter example.com""",
 )
@@ -38,12 +38,18 @@ def add(
     ca_file: str = "",
     username: str = "",
     secret: str = "",
+    oauth2_token_url: str = "",
+    oauth2_client_id: str = "",
+    oauth2_client_secret: str = "",
+    oauth2_scope: str = "",
     priority: int = 10,
     filter_: Annotated[tuple[str, ...], Parameter(name="--filter", negative="")] = (),
     stream: Annotated[tuple[Stream, ...], Parameter(name="--stream", negative="")] = tuple(Stream),
     daily_limit: int = 0,
     rate: int = 0,
     connections: int = 5,
+    mails_per_connection: int = 100,
+    size_limit: int = 0,
     inactive: Annotated[bool, Parameter(negative="")] = False,
     who: Who = Who(),  # noqa: B008
 ) -> int:
@@ -66,7 +72,16 @@ def add(
     username
         For AUTH; with --secret.
     secret
-        The password by reference, never a value: env:NAME or file:PATH, as every dispatch worker resolves it.
+        The password by reference, never a value: env:NAME or file:PATH, as every dispatch worker resolves it. Where
+        "Bearer ..." stands there, that is an access token; with --oauth2-token-url it is the refresh token.
+    oauth2_token_url
+        Where the refresh token becomes an access token (RFC 6749); with --oauth2-client-id.
+    oauth2_client_id
+        Who we are there.
+    oauth2_client_secret
+        Our secret there, by reference; none for a public client.
+    oauth2_scope
+        What the token is for, if the provider wants it said.
     priority
         Smaller first.
     filter_
@@ -78,12 +93,27 @@ def add(
     rate
         Mails a second; 0: no limit.
     connections
-        At most so many at once.
+        At most so many at once, of each dispatch worker.
+    mails_per_connection
+        After so many a connection is closed.
+    size_limit
+        Octets of a message; 0: as the server says.
     inactive
         Declared, but not used.
     """
     if bool(username) != bool(secret):
         return complain("--username and --secret go together", os.EX_USAGE)
+    oauth2 = None
+    if oauth2_token_url or oauth2_client_id or oauth2_client_secret or oauth2_scope:
+        if not (secret and oauth2_token_url and oauth2_client_id):
+            words = "OAuth 2.0 needs --username, --secret, --oauth2-token-url and --oauth2-client-id"
+            return complain(words, os.EX_USAGE)
+        oauth2 = OAuth2(
+            token_url=oauth2_token_url,
+            client_id=oauth2_client_id,
+            client_secret=oauth2_client_secret,
+            scope=oauth2_scope,
+        )
     row = Smarthost(
         name=name,
         host=host,
@@ -91,13 +121,15 @@ def add(
         security=security,
         verify=verify,
         ca_file=ca_file,
-        credentials=Credentials(username=username, secret=secret) if secret else None,
+        credentials=Credentials(username=username, secret=secret, oauth2=oauth2) if secret else None,
         priority=priority,
         from_filter=filter_,
         streams=stream,
         daily_limit=daily_limit,
         rate=rate,
         connections=connections,
+        mails_per_connection=mails_per_connection,
+        size_limit=size_limit,
         active=not inactive,
     )
     return propose(who, row)
@@ -108,6 +140,16 @@ def remove(name: str, /, *, who: Who = Who()) -> int:  # noqa: B008
     """Remove one. What it was to send goes through the others."""
     found = standing(who.reach())
     if f"smarthost/{name}" not in found:
-        names = [key.removeprefix("smarthost/") for key in found if key.startswith("smarthost/")]
-        return absent("outgoing server", name, names)
+        return unknown(name, found)
     return propose(who, remove=f"smarthost/{name}")
+
+
+def unknown(name: str, found: dict[str, Any]) -> int:
+    names = [key.removeprefix("smarthost/") for key in found if key.startswith("smarthost/")]
+    return absent("outgoing server", name, names)
+
+
+app.command("postroad.cli.smarthost_trial:trial", name="test", help="Try a server, as far as the message itself.")
+app.command(
+    "postroad.cli.smarthost_explain:explain", name="explain", help="Which server would send a message, and why."
+)

@@ -4,19 +4,23 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt, Plan, Step
+from postroad.dispatch.judge import RetryPolicy, is_last
 from postroad.dispatch.links import Linker, Words, choices, link_maker, linked, too_big, total, with_advice
-from postroad.dispatch.signing import NoKey, Signer, keys_for
+from postroad.dispatch.signing import NoKey, Prepared, Signer, keys_for
+from postroad.dispatch.transports import TRANSPORTS
 from postroad.dispatch.transports.session import Timeouts
-from postroad.dispatch.transports.smtp import SmtpTransport
 from postroad.mail.compose import File, compose
 from postroad.runtime.config import Relay, secret
 from postroad.runtime.worker import Tools, Unavailable
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Attachment, Contents, FailureType, ObjectRef, Reply
+
+SMALL = 64 * 1024  # characters; a larger message is made in a thread, so that others go on
 
 
 class _Uncomposed(Exception):  # noqa: N818  # it is the message that is not
@@ -33,7 +37,7 @@ class SmtpCaller:
     def __init__(self, tools: Tools, timeouts: Timeouts | None = None) -> None:
         self._tools = tools
         hostname = tools.config.smtp.hostname or socket.gethostname()
-        self._transport = SmtpTransport(hostname, secret, tools.clock, timeouts)
+        self._transport = TRANSPORTS["smtp"](hostname, secret, tools.clock, timeouts)
         self._signer = Signer(secret)
 
     async def __call__(self, request: Attempt) -> Answer:
@@ -46,6 +50,7 @@ class SmtpCaller:
         """O14: a message that is too large for the server goes again with links for attachments."""
         plan, submission = self._reachable(request.plan), request.submission
         contents, link = submission.contents, link_maker(self._tools.views, submission.occurred_at)
+        final = self._is_last(request)
         *smaller, last = choices(contents) if link else ((),)
         for left_out in smaller:
             if plan.server.size_limit and total(contents, left_out) > plan.server.size_limit:
@@ -53,13 +58,19 @@ class SmtpCaller:
             message = await self._message(request, left_out, link)
             if plan.server.size_limit and len(message) > plan.server.size_limit:
                 continue
-            answer = await self._transport.send(plan, message)
+            answer = await self._transport.send(plan, message, last=final)
             if not too_big(answer):
                 return answer
-        answer = await self._transport.send(plan, await self._message(request, last, link))
+        answer = await self._transport.send(plan, await self._message(request, last, link), last=final)
         if link or not contents.attachments or not too_big(answer):
             return answer
         return replace(answer, reply=with_advice(answer.reply, self._tools.views))
+
+    def _is_last(self, request: Attempt) -> bool:
+        """The last attempt is made whatever pauses (O8)."""
+        now = self._tools.clock()
+        policy = RetryPolicy(keep_trying=timedelta(days=self._tools.views.directory.number("mail.retry.days")))
+        return is_last(request.submission.event_id, request.number, request.first_attempt_at or now, now, policy)
 
     async def _message(self, request: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
         """The same octets at every attempt: the dates are the submission's. Raises _Uncomposed."""
@@ -80,11 +91,13 @@ class SmtpCaller:
             words = linked(words, left_out, link)
         keys = keys_for(self._tools.views.directory, from_.address)
 
-        def made() -> bytes:
+        def made() -> Prepared:
             message = compose(submission, from_, submission.occurred_at, words.text, words.html, files)
-            return self._signer.sign(message, keys, submission.occurred_at) if keys else message
+            return self._signer.prepared(message, keys, submission.occurred_at)
 
-        return await asyncio.to_thread(made) if files or keys else made()
+        small = not files and len(words.text) + len(words.html) <= SMALL
+        prepared = made() if small else await asyncio.to_thread(made)
+        return await asyncio.to_thread(prepared.signed) if prepared.slow else prepared.signed()
 
     async def _contents(self, contents: Contents, left_out: Sequence[Attachment]) -> tuple[Words, tuple[File, ...]]:
         """The full text if it is an object, else what the event itself carries."""

@@ -1,6 +1,6 @@
 """Which server sends a message: the steps of O1 in the document's order or in the code's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -9,16 +9,26 @@ from postroad.mail.address import ascii_domain, normalise
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Stream
 
-Matches: TypeAlias = Callable[[frozenset[str], tuple[str, str], tuple[str, str]], bool]
 
-# Each step: does this filter match this From and this default From (both normalised, with their domains)?
-STEPS: dict[str, Matches] = {
-    "from address": lambda names, sender, _: sender[0] in names,
-    "from domain": lambda names, sender, _: sender[1] in names,
-    "no filter": lambda names, _, __: not names,
-    "default address": lambda names, _, default: default[0] in names,
-    "default domain": lambda names, _, default: default[1] in names,
-    "priority": lambda _, __, ___: True,
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The active servers of one stream, by what their filters name: of each name the first in O1's order."""
+
+    named: Mapping[str, Smarthost]  # addresses and domains, normalised
+    unfiltered: Smarthost | None
+    first: Smarthost | None
+
+
+Finds: TypeAlias = Callable[[Servers, tuple[str, str], tuple[str, str]], Smarthost | None]
+
+# Each step: which server fits this From and this default From (both normalised, with their domains)?
+STEPS: dict[str, Finds] = {
+    "from address": lambda servers, sender, _: servers.named.get(sender[0]),
+    "from domain": lambda servers, sender, _: servers.named.get(sender[1]),
+    "no filter": lambda servers, _, __: servers.unfiltered,
+    "default address": lambda servers, _, default: servers.named.get(default[0]),
+    "default domain": lambda servers, _, default: servers.named.get(default[1]),
+    "priority": lambda servers, _, __: servers.first,
 }
 
 ORDERS: dict[str, tuple[str, ...]] = {
@@ -35,25 +45,31 @@ class Choice:
     rule: str
 
 
-def choose(
-    servers: Sequence[Smarthost], sender: str, default_from: str, stream: Stream, order: str = "doc"
-) -> Choice | None:
+def serving(servers: Sequence[Smarthost], stream: Stream) -> Servers:
+    """Those that send this stream. `servers` come in their order within a step: smallest priority, then oldest."""
+    usable = [server for server in servers if server.active and stream in server.streams]
+    named: dict[str, Smarthost] = {}
+    for server in usable:
+        for name in filter_of(server):
+            named.setdefault(name, server)
+    unfiltered = next((server for server in usable if not filter_of(server)), None)
+    return Servers(named, unfiltered, usable[0] if usable else None)
+
+
+def choose(servers: Servers, sender: str, default_from: str, order: str = "doc") -> Choice | None:
     """The server for a From address; None if no active server serves the stream.
 
-    `servers` come in their order within a step: smallest priority, then oldest. With no `sender` the default From is
-    chosen for. Addresses are bare.
+    With no `sender` the default From is chosen for. Addresses are bare.
     """
-    usable = [(server, filter_of(server)) for server in servers if server.active and stream in server.streams]
     default = compared(default_from)
     from_ = compared(sender) if sender.strip() else default
     for rule in ORDERS[order]:
-        matches = STEPS[rule]
-        for server, names in usable:
-            if matches(names, from_, default):
-                return Choice(server, rule)
+        if server := STEPS[rule](servers, from_, default):
+            return Choice(server, rule)
     return None
 
 
+@lru_cache(maxsize=4096)
 def compared(address: str) -> tuple[str, str]:
     """An address and its domain, in the form in which they compare."""
     address = normalise(address)

@@ -11,6 +11,7 @@ from postroad_schemas.topics import TIERS
 from postroad_schemas.values import FailureType
 
 BACK_OFF = ("1m", "5m", "15m", "1h", "4h", "8h")
+_LONGEST_CALL = timedelta(hours=1)  # every patience of RFC 5321 4.5.3.2 used up
 _JITTER = 0.1  # of a tier's delay, only ever added: a tier's head stays nearly its earliest
 
 # Where a final "no" is not the receiving side's word about the address.
@@ -20,6 +21,8 @@ _OURS = {
     Step.TLS: FailureType.CONNECTION,
     Step.AUTH: FailureType.CONFIGURATION,
 }
+# What it is called where no server was asked.
+_UNANSWERED = {Step.CONTENTS: FailureType.CONFIGURATION, Step.AUTH: FailureType.CONFIGURATION}
 # RFC 3463 3.5, 3.8: what to call it when no reply came.
 _NO_REPLY = {
     Step.CONTENTS: "4.3.0",
@@ -60,12 +63,25 @@ def judge(answer: Answer, submission_id: str, attempt: int, first_attempt_at: da
         case 5:
             return Outcome(Action.FAILED, status, _OURS.get(answer.step, FailureType.REFUSED))
         case _:
-            step = policy.steps[min(attempt, len(policy.steps)) - 1]
-            not_before = answer.at + delay(step, submission_id, attempt)
+            step, not_before = _next(submission_id, attempt, answer.at, policy)
             if not_before > first_attempt_at + policy.keep_trying:
-                kind = FailureType.REFUSED if answer.reply.code else FailureType.CONNECTION
+                kind = (
+                    FailureType.REFUSED if answer.reply.code else _UNANSWERED.get(answer.step, FailureType.CONNECTION)
+                )
                 return Outcome(Action.FAILED, status, kind, expired=True)
             return Outcome(Action.DELAYED, status, None, step, not_before)
+
+
+def is_last(submission_id: str, attempt: int, first_attempt_at: datetime, now: datetime, policy: RetryPolicy) -> bool:
+    """Whether no attempt may follow this one, if it is put off as late as a call can take."""
+    _, not_before = _next(submission_id, attempt, now + _LONGEST_CALL, policy)
+    return not_before > first_attempt_at + policy.keep_trying
+
+
+def _next(submission_id: str, attempt: int, at: datetime, policy: RetryPolicy) -> tuple[str, datetime]:
+    """The tier of the attempt after this one, and its time."""
+    step = policy.steps[min(attempt, len(policy.steps)) - 1]
+    return step, at + delay(step, submission_id, attempt)
 
 
 def delay(step: str, submission_id: str, attempt: int) -> timedelta:

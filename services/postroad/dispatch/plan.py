@@ -1,13 +1,15 @@
 """How a submission would go out, or why it cannot: server, From, envelope sender (O1-O6, O9). Nothing is done here."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
 from postroad.dispatch.attempt import Plan
 from postroad.dispatch.bulk import lists_of
-from postroad.dispatch.choose import Choice, choose, covers, filter_of
+from postroad.dispatch.choose import Choice, Servers, choose, covers, filter_of, serving
 from postroad.mail.address import bare_address, normalise
 from postroad.mail.return_path import return_path_token
 from postroad.views import Views
@@ -81,6 +83,7 @@ def suppressed(submission: OutboundSubmitted, views: Views) -> Unsendable | None
     return None
 
 
+@lru_cache(maxsize=8192)
 def usable(address: str) -> str:
     """The bare address that can stand in an envelope, else "" (RFC 5321 4.1.2)."""
     found = bare_address(address)
@@ -116,14 +119,21 @@ def _server(
     submission: OutboundSubmitted, directory: Directory, relay: Smarthost, sender: str, default_from: str
 ) -> Choice | Unsendable:
     declared = directory.rows("smarthost")
-    servers = directory.smarthosts() if declared else (built_in(directory, relay),)
+    servers = directory.policy(Directory.smarthosts) if declared else (built_in(directory, relay),)
     if submission.server:
         named = (server for server in servers if server.name == submission.server)
         if dedicated := next(named, None):
             return Choice(dedicated, "dedicated")
         return Unsendable(FailureType.CONFIGURATION, f"server {submission.server!r} is missing or inactive", "5.3.5")
-    choice = choose(servers, sender, default_from, submission.stream, directory.setting("mail.server.order"))
+    stream, order = submission.stream, directory.setting("mail.server.order")
+    found = directory.policy(_serving)[stream] if declared else serving(servers, stream)
+    choice = choose(found, sender, default_from, order)
     return choice or Unsendable(FailureType.CONFIGURATION, f"no active server for {submission.stream} mail", "5.3.5")
+
+
+def _serving(directory: Directory) -> Mapping[Stream, Servers]:
+    servers = directory.smarthosts()
+    return {stream: serving(servers, stream) for stream in Stream}
 
 
 def built_in(directory: Directory, relay: Smarthost) -> Smarthost:

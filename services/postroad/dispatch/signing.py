@@ -44,16 +44,17 @@ class Signer:
         self._loaded: dict[tuple[str, str], Loaded] = {}
 
     def sign(self, message: bytes, keys: Iterable[DkimKey], at: datetime) -> bytes:
-        """The message below one signature of each key. Raises NoKey if any of them cannot be had.
+        """The message below one signature of each key. Raises NoKey if any of them cannot be had."""
+        return self.prepared(message, keys, at).signed()
 
-        It is CPU work of about a millisecond for each RSA key, most of it outside of the interpreter's lock.
-        """
+    def prepared(self, message: bytes, keys: Iterable[DkimKey], at: datetime) -> "Prepared":
+        """All but the arithmetic of the keys. Raises NoKey if any of them cannot be had."""
         parts, seconds = unsigned(message), int(at.timestamp())
-        fields: list[bytes] = []
+        fields = []
         for row in keys:
             field = signature_field(parts, row.domain, row.selector, row.algorithm, seconds)
-            fields.append(with_value(field, signed(self.key(row), to_sign(parts, field))))
-        return b"".join((*fields, message))
+            fields.append((field, self.key(row), sha256(to_sign(parts, field)).digest()))
+        return Prepared(message, tuple(fields))
 
     def key(self, row: DkimKey) -> PrivateKey:
         """The key of a row. Raises NoKey."""
@@ -66,6 +67,23 @@ class Signer:
             raise NoKey(f"the DKIM key {reference} cannot be read")
         self._loaded[place] = Loaded(stamp, load_key(value, row.algorithm, reference))
         return self._loaded[place].key
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message and its signatures but for their values: field, key, SHA-256 of what is signed."""
+
+    message: bytes
+    fields: tuple[tuple[bytes, PrivateKey, bytes], ...]
+
+    @property
+    def slow(self) -> bool:
+        """RSA is most of a millisecond, outside of the interpreter's lock; Ed25519 is no more than a thread costs."""
+        return any(isinstance(key, RSAPrivateKey) for _, key, _ in self.fields)
+
+    def signed(self) -> bytes:
+        values = (with_value(field, signature(key, digest)) for field, key, digest in self.fields)
+        return b"".join((*values, self.message))
 
 
 def _changed(reference: str) -> int | None:
@@ -101,9 +119,8 @@ def public_octets(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def signed(key: PrivateKey, octets: bytes) -> bytes:
-    """The signature over their SHA-256 (RFC 6376 3.3.1, RFC 8463 3)."""
-    digest = sha256(octets).digest()
+def signature(key: PrivateKey, digest: bytes) -> bytes:
+    """The signature over a SHA-256 (RFC 6376 3.3.1, RFC 8463 3)."""
     return key.sign(digest, PKCS1v15(), _HASHED) if isinstance(key, RSAPrivateKey) else key.sign(digest)
 
 

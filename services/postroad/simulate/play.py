@@ -10,6 +10,10 @@ from typing import Any
 import msgspec
 
 from postroad.bounces.worker import WORKER as BOUNCES
+from postroad.dispatch.attempt import Step
+from postroad.dispatch.caller import built_in_server
+from postroad.dispatch.plan import BUILT_IN, built_in
+from postroad.dispatch.probe import ACCEPTED, probe
 from postroad.dispatch.worker import worker as dispatch
 from postroad.explain.mail import entries, explain
 from postroad.fanout.worker import WORKER as FANOUT
@@ -25,7 +29,7 @@ from postroad.routing.release import released
 from postroad.routing.worker import WORKER as ROUTING
 from postroad.runtime.config import Config
 from postroad.runtime.memory import MemoryLog
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad.simulate.lines import BadLine, FetchLine, MailLine, SmarthostLine, StateLine, TestLine, parse
 from postroad.simulate.polled import Poll
 from postroad.simulate.pretend import Pretended
@@ -33,9 +37,9 @@ from postroad.stage import Stage
 from postroad.views import Views
 from postroad.views.declared import Undeclarable, declared
 from postroad_schemas import TYPES, Event, Tombstone, event_id
-from postroad_schemas.directory import IncomingMailbox, KeyState, RowProposed, SigningKey
+from postroad_schemas.directory import IncomingMailbox, KeyState, RowProposed, SigningKey, Smarthost
 from postroad_schemas.mail import Door, HeldMail, MailReceived
-from postroad_schemas.values import Envelope, ObjectRef
+from postroad_schemas.values import Envelope, ObjectRef, Reply
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _SECRET = b"postroad simulate: a fixed key, so that the same input gives the same bytes"
@@ -273,8 +277,28 @@ class Simulation:
         for event in events:
             self._publish(event)
 
-    def test(self, _: TestLine) -> None:
-        raise BadLine("not yet: test")
+    def test(self, line: TestLine) -> None:
+        """O12. Of a test that could not begin the step is `configuration`."""
+        server = self._smarthost(line.smarthost)
+        made = probe(server, line.tester, self.views.directory)
+        if isinstance(made, str):
+            taken, passed, envelope = [("configuration", Reply(text=made))], False, {}
+        else:
+            steps = self.pretended.tested(server, made)
+            taken, passed = [(str(step), reply) for step, reply in steps], steps[-1][1].code in ACCEPTED[Step.DATA]
+            envelope = {"mail_from": made.mail_from, "rcpt_to": made.rcpt_to}
+        told = [{"step": step, "reply": {"code": reply.code, "text": reply.text}} for step, reply in taken]
+        self._say({"tested": {"smarthost": server.name, "passed": passed, **told[-1], **envelope, "steps": told}})
+
+    def _smarthost(self, name: str) -> Smarthost:
+        directory = self.views.directory
+        row = directory.row(f"smarthost/{name}")
+        if isinstance(row, Smarthost):
+            return row
+        declared = [row.name for row in directory.rows("smarthost") if isinstance(row, Smarthost)]
+        if name == BUILT_IN and not declared:
+            return built_in(directory, built_in_server(Config().relay))
+        raise BadLine(f"there is no outgoing server {name!r}; declared: {', '.join(declared) or BUILT_IN}")
 
     def state(self, line: StateLine) -> None:
         asked = [(of, key) for of in StateLine.__struct_fields__ if (key := getattr(line, of)) is not None]

@@ -1,16 +1,18 @@
 """Pretended servers: what dispatch's calls are answered in a simulation, and what would have gone out."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt, Step
+from postroad.dispatch.probe import ACCEPTED, Probe
 from postroad.mail.address import normalise
 from postroad.mail.compose import File, compose
 from postroad.simulate.lines import BadLine, Behaviour, SmarthostLine
+from postroad_schemas.directory import Security, Smarthost
 from postroad_schemas.values import Contents, FailureType, ObjectRef, Reply
 
 _CODES = range(200, 600)  # RFC 5321 4.2.1
@@ -44,6 +46,16 @@ class Pretended:
         ended = _transaction(script, attempt, len(message))
         self._say({"sent": _told(attempt, message, ended.reply)})
         return Answer(ended.reply, ended.step, self.clock(), ended.failure, ended.status)
+
+    def tested(self, server: Smarthost, made: Probe) -> list[tuple[Step, Reply]]:
+        """The steps of a test (O12), the last one where it ended: whether it went on, its reply says."""
+        taken: list[tuple[Step, Reply]] = []
+        for step, behaviour in _steps(self._script(server.name), server, made.rcpt_to):
+            reply = _reply(behaviour, Reply(code=_GOES_ON[step]))
+            taken.append((step, reply))
+            if reply.code not in ACCEPTED.get(step, (_GOES_ON[step],)):
+                break
+        return taken
 
     def _script(self, name: str) -> SmarthostLine:
         script = self._scripts.get(name) or SmarthostLine(name=name)
@@ -86,14 +98,7 @@ class _Ended(NamedTuple):
 
 def _transaction(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended:
     """Sent is a 2yz reply to the body."""
-    secured = attempt.plan.server.security.value != "none"
-    scripted: list[tuple[Step, Behaviour | None]] = [(Step.CONNECT, script.connect)]
-    if secured:
-        scripted.append((Step.TLS, script.tls))
-    if attempt.plan.server.credentials:
-        scripted.append((Step.AUTH, script.auth))
-    scripted += [(Step.MAIL, script.mail), (Step.RCPT, _for(script.rcpt, attempt)), (Step.DATA, script.data)]
-    for step, behaviour in scripted:
+    for step, behaviour in _steps(script, attempt.plan.server, attempt.plan.recipient):
         if step is Step.MAIL and (ruled_out := _by_extensions(script, attempt, size)):
             return ruled_out
         reply = _reply(behaviour, Reply(code=_GOES_ON[step]))
@@ -103,6 +108,18 @@ def _transaction(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended:
     if script.drop == "before 250":
         return _Ended(Step.BODY, Reply(text="connection lost before the answer to the message"))
     return _Ended(Step.BODY, _reply(script.body, _ACCEPTED))
+
+
+def _steps(script: SmarthostLine, server: Smarthost, recipient: str) -> Iterator[tuple[Step, Behaviour | None]]:
+    """Up to DATA, as this server's row has them taken."""
+    yield Step.CONNECT, script.connect
+    if server.security is not Security.NONE:
+        yield Step.TLS, script.tls
+    if server.credentials:
+        yield Step.AUTH, script.auth
+    yield Step.MAIL, script.mail
+    yield Step.RCPT, _for(script.rcpt, recipient)
+    yield Step.DATA, script.data
 
 
 def _by_extensions(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended | None:
@@ -119,8 +136,8 @@ def _by_extensions(script: SmarthostLine, attempt: Attempt, size: int) -> _Ended
     return None
 
 
-def _for(replies: Mapping[str, Behaviour], attempt: Attempt) -> Behaviour | None:
-    wanted = normalise(attempt.plan.recipient)
+def _for(replies: Mapping[str, Behaviour], recipient: str) -> Behaviour | None:
+    wanted = normalise(recipient)
     return next((reply for address, reply in replies.items() if normalise(address) == wanted), replies.get("*"))
 
 

@@ -71,7 +71,11 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         "taken, then the events.",
         {"fetch": {"mailbox": "office", "messages": [{"uid": 1, "raw": f"From: {_EVE}\r\n\r\nPens?\r\n"}]}},
     ),
-    "test": ('Test of a server\'s connection (O12). Answers "not yet".', {"test": {"smarthost": "default"}}),
+    "test": (
+        "Test of a server's connection (O12): every step up to the reply to DATA, as the pretended server answers. "
+        "`tester` is the tester's own address. Answers `tested`; it counts as one of the server's `times`.",
+        {"test": {"smarthost": "default", "tester": "anna@example.com"}},
+    ),
     "release": ("Lets a held mail go on (R17), by its key in topic held.", {"release": "the key"}),
     "drop": ("Drops a held mail, by its key in topic held.", {"drop": "the key"}),
     "state": (
@@ -112,7 +116,19 @@ OUT: dict[str, Any] = {
         "line": 1,
         "mailbox": {"mailbox": "office", "uid": 1, "seen": True, "deleted": False},
     },
-    "tested": {"line": 1, "tested": {"smarthost": "", "step": "", "reply": {}}},
+    "tested": {
+        "means": "step: the last one, which failed unless passed; configuration: the test could not begin",
+        "line": 1,
+        "tested": {
+            "smarthost": "default",
+            "passed": True,
+            "step": "data",
+            "reply": {"code": 354, "text": ""},
+            "mail_from": "",
+            "rcpt_to": "",
+            "steps": [{"step": "connect", "reply": {"code": 220, "text": ""}}],
+        },
+    },
     "state": {"line": 1, "state": {"of": "thread", "key": "crm.lead/7", "value": "what is kept at that key, or null"}},
     "explained": {
         "line": 1,

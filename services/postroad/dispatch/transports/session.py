@@ -4,17 +4,22 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiosmtplib
 
 from postroad.dispatch.attempt import Plan, Step
+from postroad.dispatch.server import exposed, port_of
+from postroad.dispatch.transports.login import Secret, log_in
+from postroad.dispatch.transports.tls import tls_context
+from postroad.dispatch.transports.wire import Lost, Wire, open_wire, reply_of
+from postroad.runtime.oauth2 import OAuth2Refused, OAuth2Unavailable
 from postroad_schemas.directory import Security, Smarthost
 from postroad_schemas.values import FailureType, Reply
 
-PORTS = {Security.NONE: 25, Security.STARTTLS: 587, Security.TLS: 465}
-_DOT = re.compile(rb"(?m)^\.")
-_MAX_WORDS = 2_000  # octets of a reply that are kept
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,181 +39,243 @@ class Ended(Exception):  # noqa: N818  # not an error: how a transaction ended b
         self.step, self.reply, self.failure, self.status = step, reply, failure, status
 
 
+class Gone(Exception):  # noqa: N818  # a server may close an idle session at any time
+    """A session that was used before is no more; nothing of the new transaction was taken."""
+
+
+class Command(NamedTuple):
+    step: Step
+    line: bytes
+    goes_on: int  # the first digit of the reply with which the transaction goes on
+
+
+_RSET = Command(Step.MAIL, b"RSET", 2)
+_DATA = Command(Step.DATA, b"DATA", 3)
+_OPENED: Callable[[Step, Reply], None] = lambda _step, _reply: None  # noqa: E731
+
+
 class Session:
     """A connection to one server. Every method raises Ended, naming the step, when it cannot go on."""
 
-    def __init__(self, server: Smarthost, hostname: str, secret: Callable[[str], bytes | None], timeouts: Timeouts):
+    def __init__(self, server: Smarthost, hostname: str, secret: Secret, timeouts: Timeouts):
         self.server = server
         self.transactions = 0
+        self.offers: dict[str, str] = {}  # EHLO keywords, lower case, with their parameters
         self._secret = secret
         self._timeouts = timeouts
         self._client = aiosmtplib.SMTP(
             hostname=server.host,
-            port=server.port or PORTS[server.security],
+            port=port_of(server),
             use_tls=server.security is Security.TLS,
             start_tls=False,  # done below, as a step of its own
             local_hostname=hostname,
             timeout=timeouts.connect,
         )
+        self._wire: Wire | None = None
 
     @property
     def is_open(self) -> bool:
-        return self._client.is_connected
+        return self._wire is not None and self._wire.is_open
 
-    async def open(self) -> None:
-        """Connects, secures and logs in, as the server's row says."""
+    async def open(self, told: Callable[[Step, Reply], None] = _OPENED) -> None:
+        """Connects, secures and logs in, as the server's row says. `told`: each step that went on."""
+        if why := exposed(self.server):
+            raise Ended(Step.AUTH, Reply(text=why), FailureType.CONFIGURATION, "5.7.11")
         try:
-            await self._step(Step.CONNECT, self._connect)
+            told(Step.CONNECT, await self._step(Step.CONNECT, self._connect))
             if self.server.security is Security.STARTTLS:
                 await self._step(Step.TLS, self._starttls)
-            await self._step(Step.HELO, self._hello)
+            if self.server.security is not Security.NONE:
+                told(Step.TLS, Reply(text=self._secured()))
+            told(Step.HELO, await self._step(Step.HELO, self._hello))
             if self.server.credentials:
-                await self._step(Step.AUTH, self._login)
-        except BaseException:
-            self._client.close()
-            raise
+                told(Step.AUTH, await self._step(Step.AUTH, self._login))
+            self.offers = dict(self._client.esmtp_extensions)
+            self._wire = open_wire(self._client.transport)
+        except Lost as lost:
+            raise Ended(Step.HELO, Reply(text=str(lost))) from lost
+        finally:
+            if self._wire is None:
+                self._client.close()
 
-    async def _step(self, step: Step, act: Callable[[], Awaitable[None]]) -> None:
+    async def _step(self, step: Step, act: Callable[[], Awaitable[Reply]]) -> Reply:
         try:
-            await act()
+            return await act()
         except aiosmtplib.SMTPResponseException as error:
             raise Ended(step, reply_of(error.code, error.message)) from error
+        except OAuth2Refused as error:
+            raise Ended(step, Reply(text=str(error)), FailureType.CONFIGURATION, "5.7.8") from error
         except ssl.SSLError as error:
             raise Ended(Step.TLS, Reply(text=f"TLS: {error}")) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OAuth2Unavailable, OSError) as error:
             cause = error.__cause__
             if isinstance(cause, ssl.SSLError):
                 raise Ended(Step.TLS, Reply(text=f"TLS: {cause}")) from error
             raise Ended(step, Reply(text=str(error) or type(error).__name__)) from error
 
-    async def _connect(self) -> None:
-        context = None if self.server.security is Security.NONE else await asyncio.to_thread(tls_context, self.server)
-        self._client.tls_context = context
-        await self._client.connect()
+    async def _connect(self) -> Reply:
+        if self.server.security is not Security.NONE:
+            self._client.tls_context = await asyncio.to_thread(tls_context, self.server)
+        greeting = await self._client.connect()
+        return reply_of(greeting.code, greeting.message)
 
-    async def _starttls(self) -> None:
-        await self._client.starttls(timeout=self._timeouts.connect)
+    async def _starttls(self) -> Reply:
+        reply = await self._client.starttls(timeout=self._timeouts.connect)
+        return reply_of(reply.code, reply.message)
 
-    async def _hello(self) -> None:
+    def _secured(self) -> str:
+        cipher = self._client.get_transport_info("cipher")
+        return f"{cipher[1]}, {cipher[0]}" if cipher else "TLS"
+
+    async def _hello(self) -> Reply:
         """EHLO, else HELO: what a server is asked first, and again after STARTTLS (RFC 3207 4.2)."""
         self._client.timeout = self._timeouts.command
         if self._client.is_ehlo_or_helo_needed:
             try:
                 await self._client.ehlo()
             except aiosmtplib.SMTPHeloError:
-                if not self.is_open:
+                if not self._client.is_connected:
                     raise
                 await self._client.helo()
+        said = self._client.last_ehlo_response or self._client.last_helo_response
+        return reply_of(said.code, said.message) if said else Reply()
 
-    async def _login(self) -> None:
+    async def _login(self) -> Reply:
         credentials = self.server.credentials
         assert credentials is not None
-        password = await asyncio.to_thread(self._secret, credentials.secret)
-        if password is None:
-            raise aiosmtplib.SMTPException(f"the secret {credentials.secret} cannot be had")
-        await self._client.login(credentials.username, password.decode("utf-8", "surrogateescape"))
-
-    async def reset(self) -> bool:
-        """RSET before a session is used again; False if the server has gone meanwhile."""
-        try:
-            reply = await self._client.execute_command(b"RSET", timeout=self._timeouts.connect)
-        except (aiosmtplib.SMTPException, OSError):
-            return False
-        return reply.code == 250 and self.is_open
+        said = await log_in(self._client, credentials, self._secret)
+        return reply_of(said.code, said.message)
 
     async def transact(self, plan: Plan, message: bytes) -> Reply:
-        """MAIL, RCPT, DATA and the body: the reply to the final dot."""
+        """MAIL, RCPT, DATA and the body: the reply to the final dot. Raises Gone too, for a session used before."""
+        used_before = self.transactions > 0
         self.transactions += 1
+        whole = False  # whether the two of us still talk about the same thing
         try:
-            reply = await self._transact(plan, message)
+            commands = self._envelope(plan, message)
+            await self._talk((_RSET, *commands) if used_before else commands)
+            reply = await self._body(message)
+            whole = reply.code != 421  # RFC 5321 3.8: the server closes
+            return reply
         except Ended as ended:
-            if not ended.failure and ended.reply.code // 100 not in (4, 5):
-                self.close()  # lost, or the two of us no longer talk about the same thing
+            whole = bool(ended.failure) or (ended.reply.code // 100 in (4, 5) and ended.reply.code != 421)
             raise
-        except BaseException:
-            self.close()
-            raise
-        if reply.code == 421:  # RFC 5321 3.8: the server closes
-            self.close()
-        return reply
+        finally:
+            if not whole:
+                self.close()
 
-    async def _transact(self, plan: Plan, message: bytes) -> Reply:
+    def _envelope(self, plan: Plan, message: bytes) -> tuple[Command, ...]:
+        """The commands up to DATA. Raises Ended for what this server said beforehand that it does not take."""
         encoding = "utf-8" if plan.smtputf8 else "ascii"
-        options = self._mail_options(plan, message)
-        await self._command(Step.MAIL, f"MAIL FROM:<{plan.envelope_from}>{options}".encode(encoding))
-        await self._command(Step.RCPT, f"RCPT TO:<{plan.recipient}>".encode(encoding))
-        await self._command(Step.DATA, b"DATA", wanted=3)
-        return await self._body(message)
+        lines = (
+            f"MAIL FROM:<{plan.envelope_from}>{self._mail_options(plan, message)}".encode(encoding),
+            f"RCPT TO:<{plan.recipient}>".encode(encoding),
+        )
+        if any(map(_CONTROL.search, lines)):
+            raise Ended(
+                Step.MAIL, Reply(text="a control character in an address"), FailureType.ADDRESS_INVALID, "5.1.3"
+            )
+        return Command(Step.MAIL, lines[0], 2), Command(Step.RCPT, lines[1], 2), _DATA
 
     def _mail_options(self, plan: Plan, message: bytes) -> str:
         """SIZE (RFC 1870), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531), each only where it is offered and needed."""
-        offers, options = self._client.supports_extension, []
+        offers, options = self.offers, ""
         if plan.smtputf8:
-            if not offers("smtputf8"):
+            if "smtputf8" not in offers:
                 why = "a non-ASCII address needs SMTPUTF8, which this server does not offer"
                 raise Ended(Step.MAIL, Reply(text=why), FailureType.SMTPUTF8_NEEDED, "5.6.7")
-            options.append("SMTPUTF8")
-        if not message.isascii() and offers("8bitmime"):
-            options.append("BODY=8BITMIME")
-        if offers("size"):
-            options.append(f"SIZE={len(message)}")
+            options += " SMTPUTF8"
+        if "8bitmime" in offers and not message.isascii():
+            options += " BODY=8BITMIME"
+        if "size" in offers:
+            options += f" SIZE={len(message)}"
         limit = self.server.size_limit or self._announced_size()
         if limit and len(message) > limit:
             why = f"the message has {len(message)} octets, more than the server's limit of {limit}"
             raise Ended(Step.MAIL, Reply(text=why), FailureType.CONFIGURATION, "5.3.4")
-        return "".join(f" {option}" for option in options)
+        return options
 
     def _announced_size(self) -> int:
-        announced = self._client.esmtp_extensions.get("size", "").strip()
+        announced = self.offers.get("size", "").strip()
         return int(announced) if announced.isascii() and announced.isdigit() else 0
 
-    async def _command(self, step: Step, line: bytes, wanted: int = 2) -> None:
+    async def ask(self, command: Command) -> Reply:
+        """One command and its reply, whatever that is. Raises Ended for a connection that was lost."""
         try:
-            reply = await self._client.execute_command(line, timeout=self._timeouts.command)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise Ended(step, Reply(text=f"connection lost: {error}")) from error
-        if reply.code // 100 != wanted:
-            raise Ended(step, reply_of(reply.code, reply.message))
+            wire = self._open_wire()
+            wire.say(command.line)
+            return await wire.reply(self._timeouts.command)
+        except Lost as lost:
+            raise Ended(command.step, Reply(text=f"connection lost: {lost}")) from lost
+
+    async def _talk(self, commands: tuple[Command, ...]) -> None:
+        """Returns when all went on. With PIPELINING they are said at once, DATA the last (RFC 2920 3.1)."""
+        at_once = len(commands) if "pipelining" in self.offers else 1
+        for begin in range(0, len(commands), at_once):
+            await self._group(commands[begin : begin + at_once])
+
+    async def _group(self, group: tuple[Command, ...]) -> None:
+        """Every reply is read, also after one that ended it; that one counts."""
+        ended: Ended | None = None
+        command = group[0]
+        try:
+            wire = self._open_wire()
+            wire.say(*(each.line for each in group))
+            for command in group:
+                patience = self._timeouts.connect if command is _RSET else self._timeouts.command
+                reply = await wire.reply(patience)
+                goes_on = reply.code // 100 == command.goes_on
+                if command is _RSET and not goes_on:
+                    raise Gone
+                if not goes_on:
+                    ended = ended or Ended(command.step, reply)
+                elif command is _DATA and ended is not None:
+                    await self._say_nothing(wire, ended)
+        except Lost as lost:
+            if command is _RSET:
+                raise Gone from lost
+            raise ended or Ended(command.step, Reply(text=f"connection lost: {lost}")) from lost
+        if ended is not None:
+            raise ended
+
+    async def _say_nothing(self, wire: Wire, ended: Ended) -> None:
+        """A server that wants a message for nobody gets a bare dot (RFC 2920 3.1), whose reply counts for nothing.
+
+        One that refused the sender may have taken the recipient: it would deliver that nothing, so it gets none.
+        """
+        if ended.step is not Step.RCPT:
+            self.close()
+            return
+        wire.say(b".")
+        if (await wire.reply(self._timeouts.command)).code == 421:
+            self.close()
 
     async def _body(self, message: bytes) -> Reply:
         """Once a 250 has been read nothing that happens to the connection matters any more (O10)."""
-        protocol = self._client.protocol
-        if protocol is None:
-            raise Ended(Step.BODY, Reply(text="connection lost after DATA"))
         try:
-            protocol.write(_DOT.sub(b"..", message) + b".\r\n")
-            reply = await protocol.read_response(timeout=self._timeouts.body)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise Ended(Step.BODY, Reply(text=f"connection lost before the reply to the message: {error}")) from error
-        return reply_of(reply.code, reply.message)
+            wire = self._open_wire()
+            wire.say_message(message)
+            return await wire.reply(self._timeouts.body)
+        except Lost as lost:
+            words = f"connection lost before the reply to the message: {lost}"
+            raise Ended(Step.BODY, Reply(text=words)) from lost
+
+    def _open_wire(self) -> Wire:
+        if self._wire is None:
+            raise Lost("not open")
+        return self._wire
 
     async def quit(self) -> None:
         """Leaves politely if that is quick."""
-        try:
-            async with asyncio.timeout(2):
-                await self._client.quit()
-        except (aiosmtplib.SMTPException, OSError, TimeoutError):
-            pass
-        finally:
-            self.close()
+        with suppress(Lost):
+            wire = self._open_wire()
+            wire.say(b"QUIT")
+            await wire.reply(2.0)
+        self.close()
 
     def close(self) -> None:
-        self._client.close()
-
-
-def reply_of(code: int, text: str) -> Reply:
-    """A server's words as they may stand in an event: text, of bounded length. A code below 100 is none."""
-    octets = text.encode("utf-8", "surrogateescape")[:_MAX_WORDS]
-    return Reply(code=code if code >= 100 else 0, text=octets.decode("utf-8", "replace"))
-
-
-def tls_context(server: Smarthost) -> ssl.SSLContext:
-    """Verifies chain and name unless the row says not to; a private CA beside none of the public ones.
-
-    Raises OSError for a CA file that cannot be read.
-    """
-    context = ssl.create_default_context(cafile=server.ca_file or None)
-    if not server.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        """At once. What is not said yet stays unsaid."""
+        if self._wire is not None:
+            self._wire.close()
+        else:
+            self._client.close()
