@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import directory, ingest, pipeline
+from tests.benchmarks import directory, dispatch, fanout, ingest, mailboxes, observe, parse, pipeline
 from tests.benchmarks.guard import budgets_per_second
 from tests.benchmarks.routing import decisions_per_second
 
@@ -11,8 +11,18 @@ from tests.benchmarks.routing import decisions_per_second
 def main() -> None:
     print(f"pure routing decisions   {decisions_per_second():9,.0f} /s")
     print(f"pure guard decisions     {budgets_per_second():9,.0f} /s")
+    for line in parse.report():
+        print(f"reading: {line}")
     for line in ingest.report():
         print(f"door: {line}")
+    for line in mailboxes.report():
+        print(f"door: {line}")
+    for line in fanout.report():
+        print(f"large thread: {line}")
+    for line in dispatch.report():
+        print(f"dispatch: {line}")
+    for line in observe.report():
+        print(line)
     _sizes()
     bare = pipeline.bare_rate()
     print(f"bare aiosmtpd handler    {bare:9,.0f} mails/s, the same client")

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.processes import megabytes, running, send
+from postroad.runtime.broker import Cluster
+from tests.benchmarks.processes import COMMAND, megabytes, processor_seconds, running, send
 
 SIZES = ((4_000, 2000), (100_000, 300))  # octets, mails
 LARGE = 5_000_000
@@ -48,8 +49,8 @@ def bare() -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def door(folder: Path, *profile: str) -> Iterator[Served]:
-    command = (sys.executable, "-m", "tests.benchmarks.door", str(folder), *profile)
+def door(folder: Path, bootstrap: str = "", *profile: str) -> Iterator[Served]:
+    command = (sys.executable, "-m", "tests.benchmarks.door", str(folder), bootstrap, *profile)
     with running(*command, log=folder / "door.log") as process:
         assert process.stdout is not None
         served = Served(int(process.stdout.readline()), process.pid)
@@ -58,12 +59,13 @@ def door(folder: Path, *profile: str) -> Iterator[Served]:
         served.figures |= json.loads(process.stdout.readline())
 
 
-def small(served: Served, octets: int, mails: int) -> float:
-    """Accepted mails a second over 20 sessions."""
+def small(served: Served, octets: int, mails: int) -> tuple[float, float]:
+    """Accepted mails a second over 20 sessions, and the server's milliseconds of processor for each."""
     send(served.port, mails // 10, size=octets)
+    before = processor_seconds(served.pid)
     done = send(served.port, mails, size=octets)
     assert done["accepted"] == mails, done
-    return float(mails / done["seconds"])
+    return float(mails / done["seconds"]), (processor_seconds(served.pid) - before) / mails * 1000
 
 
 def large(served: Served, octets: int, senders: int, mails: int) -> float:
@@ -75,32 +77,47 @@ def large(served: Served, octets: int, senders: int, mails: int) -> float:
 
 
 def report() -> Iterator[str]:
-    """Lines of figures."""
+    """Lines of figures. Folders stay to the end: where many files were just deleted, new ones are slow to make."""
     with tempfile.TemporaryDirectory(prefix="postroad-bench-") as folder:
-        for octets, mails in SIZES:
-            with bare() as ceiling:
-                most = small(ceiling, octets, mails)
+        yield from _small(Path(folder))
+        cluster = Cluster.start(Path(folder) / "broker", 1)
+        try:
+            words = ("topics", "apply", "--kafka", cluster.bootstrap, "--partitions", "4", "--replication", "1")
+            with running(*COMMAND, *words) as applying:
+                assert applying.wait(60) == 0
+            yield from _small(Path(folder) / "on-kafka", cluster.bootstrap)
+        finally:
+            cluster.stop(grace=1.0)
+        for octets, senders, mails in ((LARGE, 4, 5), (HUGE, MANY, 1)):
             with door(Path(folder)) as ours:
-                got = small(ours, octets, mails)
-            stall = f"longest stall {ours.figures['stall_ms']:.0f} ms"
-            yield f"mails of {octets / 1000:5,.0f} kB        {_ratio(got, most)}, {stall}"
-        with door(Path(folder)) as ours:
-            before = megabytes(ours.pid)
-            got = large(ours, LARGE, 4, 5)
-        yield f"mails of {LARGE / 1000:5,.0f} kB        {got:9,.1f} mails/s, {_weight(ours, before)}"
-        with door(Path(folder)) as ours:
-            before = megabytes(ours.pid)
-            got = large(ours, HUGE, MANY, 1)
-        yield f"{MANY} of 25 MiB at once    {got:9,.1f} mails/s, {_weight(ours, before)}"
+                before = megabytes(ours.pid)
+                got = large(ours, octets, senders, mails)
+            at_once = f"{senders} x {octets / 1e6:,.1f} MB at once"
+            yield f"{at_once:31}{got:9,.1f} mails/s, {_weight(ours, before)}"
 
 
-def _ratio(got: float, most: float) -> str:
-    return f"{got:9,.0f} mails/s ({got / most:.2f} of bare, {most:,.0f})"
+def _small(folder: Path, bootstrap: str = "") -> Iterator[str]:
+    folder.mkdir(exist_ok=True)
+    for octets, mails in SIZES:
+        with bare() as ceiling:
+            most = small(ceiling, octets, mails)
+        with door(folder, bootstrap) as ours:
+            got = small(ours, octets, mails)
+        what = f"{octets / 1000:,.0f} kB{', acknowledged by Kafka' if bootstrap else ''}"
+        yield f"{what:31}{_ratio(got, most)}, longest stall {ours.figures['stall_ms']:.0f} ms"
+
+
+def _ratio(got: tuple[float, float], most: tuple[float, float]) -> str:
+    rate = f"{got[0]:9,.0f} mails/s ({got[0] / most[0]:.2f} of bare, {most[0]:,.0f})"
+    return f"{rate}, {got[1]:.2f} ms of processor each (bare {most[1]:.2f})"
 
 
 def _weight(served: Served, before: float) -> str:
     figures = served.figures
-    return f"longest stall {figures['stall_ms']:.0f} ms, peak memory {figures['peak_mb']:.0f} MB (idle {before:.0f} MB)"
+    stall = f"longest stall {figures['stall_ms']:.0f} ms (not waiting for a processor: {figures['own_ms']:.0f} ms)"
+    return (
+        f"{stall}, peak memory {figures['peak_mb']:.0f} MB + {figures['aside_mb']:.0f} MB aside (idle {before:.0f} MB)"
+    )
 
 
 async def _send(port: int, senders: int, mails: int, octets: int) -> dict[str, Any]:

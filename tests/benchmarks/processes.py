@@ -56,6 +56,12 @@ def megabytes(pid: int) -> float:
     return 0.0
 
 
+def processor_seconds(pid: int) -> float:
+    """Of user and system, so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def send(port: int, mails: int, sessions: int = 20, size: int = 2000) -> dict[str, Any]:
     """By a client in a process of its own: {"accepted", "seconds"}."""
     command = [sys.executable, "-m", "tests.benchmarks.client", str(port), str(mails), str(sessions), str(size)]

@@ -50,7 +50,7 @@ def test_every_key_stands_at_its_default() -> None:
         pytest.param("#port = 2525", "#port = 25", "smtp.port is 25, the default 2525", id="another value"),
         pytest.param("#rebalance = 60.0\n", "", "kafka.rebalance is missing", id="a key that is missing"),
         pytest.param("#url =", "#uri =", "store.uri is no key", id="a key that there is not"),
-        pytest.param("[log]", "[logs]", "log is missing", id="a table under another name"),
+        pytest.param("[store]", "[stores]", "store is missing", id="a table under another name"),
     ],
 )
 def test_a_file_that_says_otherwise_is_caught(old: str, new: str, found: str) -> None:

@@ -25,7 +25,8 @@ AIOHTTP = "aiohttp only in ingest's doors"
 AIOSMTPD = "aiosmtpd only in ingest's doors"
 IMAPCLIENT = "imapclient and poplib only in ingest's doors"
 AIOSMTPLIB = "aiosmtplib only in dispatch's transports"
-ALL = {SCHEMAS, WORKERS, CORES, SHELLS, LAYERS, FAUST, AIOKAFKA, AIOHTTP, AIOSMTPD, IMAPCLIENT, AIOSMTPLIB}
+PROMETHEUS = "prometheus_client only where figures are served"
+ALL = {SCHEMAS, WORKERS, CORES, SHELLS, LAYERS, FAUST, AIOKAFKA, AIOHTTP, AIOSMTPD, IMAPCLIENT, AIOSMTPLIB, PROMETHEUS}
 
 PLANTED = [
     (SCHEMAS, "schemas/postroad_schemas/event.py", "import idna", "a client library in the events"),
@@ -53,6 +54,7 @@ PLANTED = [
     (AIOSMTPD, "services/postroad/tour/letters.py", "import aiosmtpd", "a door in the tour"),
     (IMAPCLIENT, "services/postroad/cli/main.py", "import imapclient", "a mailbox's library in the command"),
     (AIOSMTPLIB, "services/postroad/cli/parse.py", "import aiosmtplib", "sending from the command"),
+    (PROMETHEUS, "services/postroad/runtime/observe/watch.py", "import prometheus_client", "the library in a runner"),
 ]
 
 

@@ -4,10 +4,13 @@ import msgspec
 import pytest
 
 from postroad.ingest.checkpoint import (
+    NAMED,
+    OCTETS,
     Checkpoint,
     Look,
     Uid,
     accepted,
+    batches,
     file_name,
     in_turn,
     listed,
@@ -75,6 +78,11 @@ def test_another_uidvalidity_starts_anew(found: dict[int, str], pending: tuple[i
         pytest.param(KNOWN, "3,6:*", id="then those not yet accepted, and above"),
         pytest.param(msgspec.structs.replace(KNOWN, pending=()), "6:*", id="nothing pending"),
         pytest.param(msgspec.structs.replace(KNOWN, uidvalidity=8), "1:*", id="another UIDVALIDITY"),
+        pytest.param(
+            Checkpoint(uidvalidity=7, high=9000, pending=(7, *range(20, 20 + NAMED))),
+            "7:*",
+            id="too many to be named: all from the first on",
+        ),
     ],
 )
 def test_what_is_asked_for(known: Checkpoint | None, asked: str) -> None:
@@ -85,6 +93,9 @@ def test_accepted_is_pending_no_more_and_waits_for_its_flag() -> None:
     made = accepted(KNOWN, 3)
     assert (made.pending, made.unmarked, made.high) == ((), (3,), 5)
     assert marked(made, 3).unmarked == ()
+    several = accepted(Checkpoint(pending=(1, 2, 3, 4)), 1, 3)
+    assert (several.pending, several.unmarked) == ((2, 4), (1, 3))
+    assert marked(several, 3).unmarked == (1,)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +126,35 @@ def test_pop3(known: Checkpoint | None, uidls: list[str], pending: tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    ("pending", "failed", "order"),
+    ("failures", "order"),
     [
-        pytest.param((1, 2, 3), set(), [1, 2, 3], id="as they came"),
-        pytest.param((1, 2, 3), {1, 2}, [3, 1, 2], id="I3: what failed holds up no other"),
+        pytest.param({}, [1, 2, 3, 4], id="as they came"),
+        pytest.param({1: 1, 2: 1}, [3, 4, 1, 2], id="I3: what failed holds up no other"),
+        pytest.param({1: 2, 2: 3, 3: 1, 4: 1}, [3, 4, 1, 2], id="I3: the more often, the later"),
     ],
 )
-def test_turns(pending: tuple[Uid, ...], failed: set[Uid], order: list[Uid]) -> None:
-    assert in_turn(pending, failed) == order
+def test_turns(failures: dict[Uid, int], order: list[Uid]) -> None:
+    assert in_turn((1, 2, 3, 4), failures) == order
+
+
+@pytest.mark.parametrize(
+    ("sizes", "suspects", "made"),
+    [
+        pytest.param([], [], [], id="nothing"),
+        pytest.param([1] * 3, [], [3], id="few at first"),
+        pytest.param([1] * 150, [], [3, 6, 12, 24, 48, 48, 9], id="then ever more, up to a limit"),
+        pytest.param([OCTETS // 2] * 4, [], [2, 2], id="so many octets"),
+        pytest.param([OCTETS // 2, OCTETS // 2 + 1], [], [1, 1], id="one octet more"),
+        pytest.param([OCTETS * 5, 1, 1], [], [1, 2], id="a large one alone"),
+        pytest.param([1] * 5, [1], [1, 1, 3], id="one at which a session was lost alone"),
+        pytest.param([1, None, 1], [], [1, 1, 1], id="one whose size is not known alone"),
+    ],
+)
+def test_what_is_fetched_together(sizes: list[int | None], suspects: list[int], made: list[int]) -> None:
+    known: dict[Uid, int] = {uid: size for uid, size in enumerate(sizes) if size is not None}
+    found = list(batches(range(len(sizes)), known, suspects))
+    assert [len(batch) for batch in found] == made
+    assert [uid for batch in found for uid in batch] == list(range(len(sizes)))
 
 
 @pytest.mark.parametrize("uid", [pytest.param(4_294_967_295, id="IMAP"), pytest.param("QhdPYR:00WBw1Ph7x7", id="POP3")])

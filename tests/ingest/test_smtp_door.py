@@ -2,7 +2,7 @@
 
 import asyncio
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from postroad.runtime.worker import Unavailable
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.values import ObjectRef
-from tests.ingest.dialog import MAIL, Client, door, greeted
+from tests.ingest.dialog import MAIL, TRANSACTION, Client, door, greeted
 
 
 class Broken:
@@ -133,9 +133,38 @@ async def test_what_is_pipelined_is_answered_in_order_and_what_stands_behind_a_m
     assert len(published) == 2
 
 
-@pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n"])
+ENDINGS = [  # as they were published, and NULs that some do not see
+    *(b"\n.\n", b"\n.\r\n", b"\n.\r", b"\r.\r", b"\r.\n", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\r\n"),
+    *(b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\n\0.\0\n"),
+]
+
+
+async def waiting(client: Client, content: bytes) -> str:
+    return await client.mail(content)
+
+
+async def pipelined(client: Client, content: bytes) -> str:
+    """RFC 2920, the message with its commands in one write."""
+    client.writer.write("\r\n".join((*TRANSACTION, "")).encode() + content + b".\r\n")
+    return [await client.reply() for _ in range(5)][-1]
+
+
+async def octet_by_octet(client: Client, content: bytes) -> str:
+    """Around the ending each octet is a packet of its own."""
+    await client.say(*TRANSACTION)
+    client.writer.write(content[: len(MAIL)])
+    for octet in content[len(MAIL) : len(MAIL) + 10]:
+        client.writer.write(bytes([octet]))
+        await asyncio.sleep(0.001)
+    return await client.raw(content[len(MAIL) + 10 :] + b".\r\n")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("choice", ["refuse", "accept"])
-async def test_no_message_is_smuggled_behind_another_ending(ending: bytes, choice: str) -> None:
+@pytest.mark.parametrize("send", [waiting, pipelined, octet_by_octet])
+async def test_no_message_is_smuggled_behind_another_ending(
+    ending: bytes, choice: str, send: Callable[[Client, bytes], Awaitable[str]]
+) -> None:
     """Refused: nothing comes in. Accepted: one mail, and the other is its text."""
     published: list[Any] = []
 
@@ -143,7 +172,7 @@ async def test_no_message_is_smuggled_behind_another_ending(ending: bytes, choic
         published.extend(events)
 
     async with door(publish, bare_newlines=choice) as opened, greeted(opened.port) as client:
-        reply = await client.mail(MAIL + ending + COMMANDS + MAIL)
+        reply = await send(client, MAIL + ending + COMMANDS + MAIL)
         assert (await client.say("NOOP")).startswith("250")
 
     assert reply[:3] == ("550" if choice == "refuse" else "250")

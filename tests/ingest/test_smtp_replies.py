@@ -1,14 +1,18 @@
 """Every reply that the SMTP door can give, provoked: a code, an enhanced code, one sentence (I5, RFC 3463)."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from postroad.ingest.doors.lmtp import LmtpDoor
 from postroad.ingest.doors.replies import Says
+from postroad.runtime.config import Config, Lmtp, Smtp
 from postroad.runtime.worker import Unavailable
+from tests.ingest.acceptance import World
 from tests.ingest.dialog import MAIL, TRANSACTION, Client, door, greeted, look_often, trusting
 from tests.support.smtp_sink import make_certificate
 
@@ -157,6 +161,63 @@ async def test_each_reply_is_given_when_it_is_due(
             assert await client.reply() == "", "421 closes"
         elif Says[name][0] in "45":
             assert (await client.say("NOOP")).startswith("250"), "a refusal is no end"
+
+
+RECIPIENTS = [
+    pytest.param("sales@example.com", "250 2.1.5 recipient ok", id="an alias"),
+    pytest.param("Postmaster", "250 2.1.5 recipient ok", id="postmaster, without domain (RFC 5321 4.5.1)"),
+    pytest.param("nobody@example.com", "550 5.1.1 no such address here", id="unknown"),
+    pytest.param(
+        "zoe@elsewhere.example", "550 5.7.1 relaying denied: elsewhere.example is not served here", id="not ours"
+    ),
+    pytest.param("sales", "501 5.1.3 bad recipient address: local-part@domain is needed", id="no domain"),
+]
+
+
+@pytest.mark.parametrize(("recipient", "says"), RECIPIENTS)
+@pytest.mark.parametrize("protocol", ["SMTP", "LMTP"])
+async def test_each_recipient_is_judged_before_the_message(protocol: str, recipient: str, says: str) -> None:
+    async with door() if protocol == "SMTP" else lmtp_door() as opened, greeted(opened.port) as client:
+        hello = "EHLO" if protocol == "SMTP" else "LHLO"
+        assert await client.say(f"{hello} c.example", BEGUN[1], f"RCPT TO:<{recipient}>") == says
+
+
+# What the LMTP door does not have, or does not hold against the one peer that it trusts.
+NOT_OF_LMTP = {"HELLO", "START_TLS", "HAS_TLS", "TLS_FIRST", "TOO_FAST", "SMUGGLED"}
+
+
+class LmtpClient(Client):
+    """Says LHLO where the table says EHLO or HELO."""
+
+    async def raw(self, octets: bytes) -> str:
+        return await super().raw(octets.replace(b"EHLO", b"LHLO").replace(b"HELO", b"LHLO"))
+
+
+@pytest.mark.parametrize(
+    ("name", "talk", "settings"),
+    [pytest.param(*row, id=f"{row[0]} {at}") for at, row in enumerate(GIVEN) if row[0] not in NOT_OF_LMTP],
+)
+async def test_lmtp_gives_them_too(
+    name: str, talk: Talk, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 2033 4.2: one recipient, so one answer to the message."""
+    look_often(monkeypatch)
+    smtp = dict(settings)
+    error = smtp.pop("publish", None)
+    async with lmtp_door(error, **smtp) as opened, greeted(opened.port) as client:
+        answer = await talk(LmtpClient(client.reader, client.writer))
+    assert re.fullmatch(words(name).replace("EHLO", "LHLO"), answer)
+
+
+@asynccontextmanager
+async def lmtp_door(error: Exception | None = None, **smtp: Any) -> AsyncIterator[LmtpDoor]:
+    config = Config(lmtp=Lmtp(port=0), smtp=Smtp(hostname="mx.example.com", **smtp))
+    opened = LmtpDoor(World(raises=error).tools(config, size=1_000_000))
+    await opened.start()
+    try:
+        yield opened
+    finally:
+        await opened.stop()
 
 
 def test_the_table_is_whole() -> None:

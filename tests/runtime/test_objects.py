@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from obstore.store import from_url
 
-from postroad.runtime.objects import BucketStore, FileStore, open_store
+from postroad.runtime.files import FileStore
+from postroad.runtime.objects import BucketStore, open_store
 from postroad.runtime.worker import Unavailable
 
 CONTENT = b"Subject: hello\r\n\r\nworld\r\n"
@@ -94,22 +95,21 @@ async def test_the_file_then_its_name_are_on_the_disk_before_put_returns(
 ) -> None:
     """The order is the guarantee: content synced, renamed, folder synced."""
     steps: list[str] = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace = os.fsync, os.replace
 
     def note_fsync(handle: int) -> None:
         target = Path(f"/proc/self/fd/{handle}").readlink()
         steps.append(f"fsync {'folder' if target.is_dir() else 'file'} {len(target.relative_to(tmp_path).parts)}")
         fsync(handle)
 
-    def note_replace(path: Path, target: Path) -> Path:
+    def note_replace(path: str, target: str) -> None:
         steps.append("rename")
-        return replace(path, target)
+        replace(path, target)
 
     store = open_store(f"file:{tmp_path}")
     await store.put(b"another one, so that the folders above are known")
-    await asyncio.gather(*(store.put(b"%d" % n) for n in range(3)))
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(Path, "replace", note_replace)
+    monkeypatch.setattr(os, "replace", note_replace)
     await store.put(CONTENT)
     assert steps[-3:] == ["fsync file 3", "rename", "fsync folder 2"]
     assert steps[:-3] == ["fsync folder 1"], "new folders last before something is put under them"

@@ -56,7 +56,7 @@ def explain_(
         A file that holds one mail (.eml), - for standard input, or an address.
     """
     settings = where.settings
-    views, live = _views(where), states(settings)
+    views, live = views_now(where), states(settings)
     now = datetime.now(UTC)
     if what != "-" and not Path(what).exists():
         if "@" not in what:
@@ -98,7 +98,7 @@ def as_received(raw: bytes, envelope: Envelope, config: Config, views: Views, no
     return received(reading.mail, stored, acceptance, views.directory)
 
 
-def _views(where: Where) -> Views:
+def views_now(where: Where) -> Views:
     """The tables as they stand. Says so where a signing key cannot be read from here."""
     reached, views = where.reach(), Views(secret)
     for table in TABLES:

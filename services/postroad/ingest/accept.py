@@ -6,19 +6,20 @@ One function for all doors. It returns what was accepted, or raises Unavailable:
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from postroad.ingest.read import Reading, read
-from postroad.ingest.received import Acceptance, Stored, received
+from postroad.ingest.aside import Question, aside
+from postroad.ingest.bounds import with_report
+from postroad.ingest.read import read
+from postroad.ingest.received import Acceptance, about_another, received
 from postroad.runtime.worker import Tools
 from postroad_schemas import event_id
 from postroad_schemas.mail import Door, MailReceived
 from postroad_schemas.values import Envelope
 
 QUICK = 128 * 1024  # octets; a larger mail is read in a thread, so that other sessions go on
-LARGE = 256 * 1024  # octets; of larger ones few are in memory at once
+LARGE = 256 * 1024  # octets; larger ones are read by another process, and few are in memory at once
 AT_ONCE = 2
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -43,25 +44,9 @@ async def accept(raw: bytes | Callable[[], bytes], envelope: Envelope, origin: O
     The bytes of a large mail are better given by a call: it is made in a thread, when it is the mail's turn. What it
     raises is raised.
     """
-    at = tools.clock()
-    if isinstance(raw, bytes) and len(raw) <= LARGE:
-        event = await _stored(raw, envelope, origin, tools, at)
-    else:
-        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-            event = await _stored(raw, envelope, origin, tools, at)
-    await tools.publish([event])
-    return event
-
-
-async def _stored(
-    raw: bytes | Callable[[], bytes], envelope: Envelope, origin: Origin, tools: Tools, at: datetime
-) -> MailReceived:
-    quick = isinstance(raw, bytes) and len(raw) <= QUICK
-    reading = _read(raw, origin) if quick else await asyncio.to_thread(_read, raw, origin)
-    stored = await store(reading, tools)
     acceptance = Acceptance(
         event_id=event_id("accepted", origin.door, origin.session, origin.ordinal),
-        at=at,
+        at=tools.clock(),
         door=origin.door,
         envelope=envelope,
         peer=origin.peer,
@@ -69,16 +54,30 @@ async def _stored(
         record_type=origin.record_type,
         trusted_authserv=tools.config.trusted_authserv,
     )
-    described = partial(received, reading.mail, stored, acceptance, tools.views.directory)
-    return described() if quick else await asyncio.to_thread(described)
+    if isinstance(raw, bytes) and len(raw) <= LARGE:
+        event = await _small(raw, origin, acceptance, tools)
+    else:
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+            content = raw if isinstance(raw, bytes) else await asyncio.to_thread(raw)
+            event = await (_large if len(content) > LARGE else _small)(content, origin, acceptance, tools)
+    await tools.publish([event])
+    return event
 
 
-def _read(raw: bytes | Callable[[], bytes], origin: Origin) -> Reading:
-    return read(raw if isinstance(raw, bytes) else raw(), origin)
-
-
-async def store(reading: Reading, tools: Tools) -> Stored:
-    """Every object of a mail, each once. Raises Unavailable."""
+async def _small(raw: bytes, origin: Origin, acceptance: Acceptance, tools: Tools) -> MailReceived:
+    quick = len(raw) <= QUICK
+    reading = read(raw, origin) if quick else await asyncio.to_thread(read, raw, origin)
     contents = list(dict.fromkeys(reading.objects))
     refs = await tools.store.put_all(contents)
-    return reading.stored(dict(zip(contents, refs, strict=True)))
+    stored = reading.stored(dict(zip(contents, refs, strict=True)))
+    make = partial(received, reading.mail, stored, acceptance, tools.views.directory)
+    return make() if quick else await asyncio.to_thread(make)
+
+
+async def _large(raw: bytes, origin: Origin, acceptance: Acceptance, tools: Tools) -> MailReceived:
+    question = Question(raw, acceptance, origin.keep_attachments, origin.keep_original)
+    answer = await asyncio.to_thread(aside.read, question)
+    await tools.store.put_all([raw, *answer.objects])
+    if answer.report and about_another(answer.event, tools.views.directory):
+        return with_report(answer.event, answer.report)
+    return answer.event

@@ -61,6 +61,10 @@ def bounded(event: MailReceived) -> MailReceived:
     )
 
 
+def with_report(event: MailReceived, report: Report) -> MailReceived:
+    return replace(event, report=_report(report))
+
+
 def usable(message_id: str) -> str:
     """The id, or nothing if no line can hold it: then the mail counts as one without (I6)."""
     return message_id if len(message_id) <= LINE else ""

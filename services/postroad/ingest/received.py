@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from postroad.ingest.bounds import bounded, usable
+from postroad.ingest.bounds import bounded, usable, with_report
 from postroad.mail.address import Mailbox as Parsed
 from postroad.mail.address import normalise
 from postroad.mail.automatic import automatic
@@ -52,12 +52,33 @@ class Stored:
 
 
 def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Directory) -> MailReceived:
+    event = described(mail, stored, acceptance)
+    return with_report(event, as_report(mail)) if about_another(event, directory) else event
+
+
+def about_another(event: MailReceived, directory: Directory) -> bool:
+    """P1: whether it came to a bounce address without looking like a report, which it is then all the same."""
+    if event.report is not None:
+        return False
+    to_like = {normalise(address) for address in event.envelope.rcpt_to or ()}
+    to_like -= {normalise(box.address) for box in event.cc}
+    to_like |= {normalise(box.address) for box in (*event.to, *event.delivered_to)}
+    found = map(directory.ours, to_like)
+    return any(ours and ours.kind is Kind.BOUNCE for ours in found)
+
+
+def as_report(mail: Mail) -> Report:
+    """What the mail says if it is one."""
+    return _report(mail.as_report)
+
+
+def described(mail: Mail, stored: Stored, acceptance: Acceptance) -> MailReceived:
+    """All that the mail says by itself; a report only if it looks like one (P1)."""
     reverse_path = acceptance.envelope.mail_from
     if reverse_path is None:
         reverse_path = mail.return_path
     author = mail.from_[0] if mail.from_ else None
     message_id = usable(mail.message_id)
-    report = _about_another(mail, acceptance.envelope, directory)
     event = MailReceived(
         event_id=acceptance.event_id,
         occurred_at=acceptance.at,
@@ -91,7 +112,7 @@ def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Dire
         contents=_contents(mail, stored),
         original=stored.original,
         fingerprint=fingerprint(mail),
-        report=_report(report) if report else None,
+        report=_report(mail.report) if mail.report else None,
     )
     return bounded(event)
 
@@ -166,16 +187,6 @@ def _reported(report: ParsedReport) -> Iterator[ReportedRecipient]:
     if report.feedback:
         for address in report.feedback.original_rcpt_to:
             yield ReportedRecipient(final_recipient=address)
-
-
-def _about_another(mail: Mail, envelope: Envelope, directory: Directory) -> ParsedReport | None:
-    """P1: what looks like a report, and whatever came to a bounce address."""
-    if mail.report:
-        return mail.report
-    to_like = {normalise(address) for address in envelope.rcpt_to or ()} - {normalise(box.address) for box in mail.cc}
-    to_like |= {normalise(box.address) for box in (*mail.to, *mail.delivered_to)}
-    found = map(directory.ours, to_like)
-    return mail.as_report if any(ours and ours.kind is Kind.BOUNCE for ours in found) else None
 
 
 def _mailboxes(parsed: tuple[Parsed, ...]) -> tuple[Mailbox, ...]:

@@ -19,6 +19,7 @@ LINE = 128 * 1024  # octets of a line of a mail: senders exceed RFC 5321's 1,000
 COMMAND = 2048  # octets of a command line: RFC 5321 4.5.3.1.4 and what extensions add
 HANDSHAKE = 30.0  # seconds for TLS
 PROXY = 5.0  # seconds for the header of the PROXY protocol, which comes from beside us
+BITE = 64 * 1024  # octets read from a socket at once: for more, malloc asks the kernel each time
 LINGER = 5.0  # seconds in which a peer may take the last reply
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Connection(SMTP):
     def connection_made(self, transport: Any) -> None:
         if self._socket is None:
             self._socket = transport
+            transport.max_size = BITE
             self._desk.sessions.add(self)
             peer = transport.get_extra_info("peername")
             self.peer = str(peer[0]) if isinstance(peer, tuple) else str(peer or "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from postroad.ingest.doors.conversation import Conversation
 from postroad.ingest.doors.desk import desk
 from postroad.ingest.doors.replies import Says
+from postroad.ingest.doors.spool import give_back_large_blocks
 from postroad.runtime.config import ConfigError
 from postroad.runtime.worker import Tools
 
@@ -30,6 +31,7 @@ class SmtpDoor:
     async def start(self) -> None:
         """Raises OSError when a port cannot be had, ConfigError for settings that cannot be used."""
         self._check()
+        give_back_large_blocks()
         await self._listen(self._settings.port, implicit_tls=False)
         self.port = self._servers[0].sockets[0].getsockname()[1]
         if self._settings.tls_port:

@@ -1,6 +1,7 @@
 """The octets of one mail while it is taken in: in memory as long as they are few, else in a file without a name."""
 
 import asyncio
+import ctypes
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,14 @@ from typing import IO
 
 IN_MEMORY = 256 * 1024  # octets of a mail, and of what is written at once
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="spool")
+_M_MMAP_THRESHOLD, _BLOCK = -3, 1024 * 1024  # of mallopt(3); octets from which on a block is given back at once
+
+
+def give_back_large_blocks() -> None:
+    """To the system, when they are freed. Else glibc, after the first large mail, keeps those of every thread."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other libraries have none, and no such habit
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _BLOCK)
 
 
 class Spool:
@@ -64,4 +73,4 @@ class Spool:
         """What it held is gone."""
         self._waiting.clear()
         if self._file is not None:
-            self._file.close()
+            _THREADS.submit(self._file.close)  # of a large one it takes the system a while
