@@ -57,6 +57,7 @@ class Installation:
     def declare(self, tables: str, port: int = 0) -> Path:
         self.file.write_text(
             f'[store]\nurl = "file:{self.folder}/objects"\n[log]\npath = "{self.folder}/log.sqlite"\n'
+            f'[logs]\nlevel = "WARNING"\n'
             f'[smtp]\nport = {port}\nhostname = "mx.example.com"\n[relay]\nport = 1\n{tables}'
         )
         return self.file

@@ -5,14 +5,17 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from postroad.runtime.reach import rows
-from postroad_schemas.directory import IncomingMailbox
+from postroad_schemas.directory import Credentials, IncomingMailbox, OAuth2, Protocol
 from tests.cli.installation import DECLARED, ENVIRONMENT, Installation, Said, postroad
 from tests.cli.test_installation import soon
+from tests.support.dovecot import dovecot
 from tests.support.greenmail import greenmail
 from tests.support.mailservers import PASSWORD, MailServer, mail
+from tests.support.token_endpoint import token_endpoint
 
 SECRET = "POSTROAD_TEST_MAILBOX"
 
@@ -136,6 +139,83 @@ def test_what_does_not_work_confirms_nothing(
     assert (told.code, told.out) == (code, "")
     assert words in told.err
     assert told.err.count("\n") == 1
+
+
+def row_of(installation: Installation, name: str) -> IncomingMailbox:
+    row = rows(installation.log, "directory")[f"mailbox/{name}"]
+    assert isinstance(row, IncomingMailbox)
+    return row
+
+
+def test_added_confirmed_and_removed(installation: Installation, server: MailServer) -> None:
+    """All fields of D8 and M9; what it is afterwards is what was said."""
+    row = server.mailbox(Protocol.POP3)
+    where = ("127.0.0.1", "--port", str(row.port), "--security", "none", "--protocol", "pop3")
+    login = ("--username", row.credentials.username, "--secret", f"env:{SECRET}")
+    more = ("--interval", "1", "--no-keep-attachments", "--keep-original", "--record-type", "crm.lead", "--no-verify")
+    server.append(row, mail(1))
+    with installation.up():
+        told = mailbox(installation, "add", "office", *where, *login, *more)
+        assert (told.code, "office is a draft: `postroad mailbox confirm office`" in told.err) == (os.EX_OK, True)
+        added = row_of(installation, "office")
+        assert added == msgspec.structs.replace(
+            row,
+            name="office",
+            interval=1,
+            verify=False,
+            keep_attachments=False,
+            keep_original=True,
+            record_type="crm.lead",
+            confirmed=False,
+            credentials=Credentials(username=row.credentials.username, secret=f"env:{SECRET}"),
+            **{name: getattr(added, name) for name in ("version", "created_at", "changed_at", "changed_by")},
+        )
+        assert mailbox(installation, "confirm", "office").code == os.EX_OK
+        soon(lambda: len(installation.settled()) == 1)
+        told = mailbox(installation, "add", "office", *where, *login, *more)
+        assert (told.code, told.err) == (os.EX_OK, "")  # it stays confirmed
+        assert mailbox(installation, "remove", "ofice").code == os.EX_NOINPUT
+        told = mailbox(installation, "remove", "office")
+        assert (told.code, told.out) == (os.EX_OK, "- mailbox/office\n")
+        assert "mailbox/office" not in rows(installation.log, "directory")
+
+
+def test_a_login_by_token_is_added_and_confirmed(installation: Installation) -> None:
+    """RFC 6749: Dovecot believes what the endpoint gives."""
+    with token_endpoint() as endpoint, dovecot(endpoint.introspection) as server:
+        row = server.mailbox()
+        endpoint.username = row.credentials.username
+        words = ("127.0.0.1", "--port", str(row.port), "--security", "none", "--username", endpoint.username)
+        token = ("--secret", f"env:{SECRET}", "--oauth2-token-url", endpoint.url, "--oauth2-client-id", "postroad")
+        with installation.up():
+            assert mailbox(installation, "add", "office", *words, *token, "--oauth2-scope", "imap").code == os.EX_OK
+            oauth2 = OAuth2(token_url=endpoint.url, client_id="postroad", scope="imap")
+            assert row_of(installation, "office").credentials.oauth2 == oauth2
+            told = mailbox(installation, "confirm", "office")
+            assert (told.code, f"as {endpoint.username} by a token of {endpoint.url}" in told.out) == (os.EX_OK, True)
+            assert endpoint.forms[0] == {
+                "grant_type": "refresh_token",
+                "refresh_token": PASSWORD,
+                "client_id": "postroad",
+                "scope": "imap",
+            }
+            soon(lambda: len(endpoint.forms) == 2)  # the poller has a token of its own now, and keeps it
+            endpoint.answers.append((400, b'{"error": "invalid_grant"}'))
+            told = mailbox(installation, "confirm", "office")
+            assert (told.code, "renew the refresh token" in told.err) == (os.EX_UNAVAILABLE, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("--oauth2-token-url", "https://login.example/"), id="no client"),
+        pytest.param(("--oauth2-client-id", "postroad"), id="no endpoint"),
+        pytest.param(("--oauth2-scope", "imap"), id="a scope alone"),
+    ],
+)
+def test_half_a_login_by_token(installation: Installation, words: tuple[str, ...]) -> None:
+    told = mailbox(installation, "add", "office", "h.example", "--username", "a", "--secret", "env:A", *words)
+    assert (told.code, "go together" in told.err) == (os.EX_USAGE, True)
 
 
 def test_list(installation: Installation, drafts: Installation) -> None:

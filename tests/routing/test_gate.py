@@ -19,6 +19,7 @@ from postroad_schemas.directory import (
     IncomingMailbox,
     KeyState,
     Match,
+    OAuth2,
     Parameter,
     Protocol,
     Security,
@@ -28,6 +29,11 @@ from postroad_schemas.directory import (
 )
 from tests.routing.gates import EXAMPLE, LOGIN, OTHER, SALES, Gate, reason
 from tests.routing.mails import START
+
+
+def tokens(url: str, client_secret: str) -> Credentials:
+    how = OAuth2(token_url=url, client_id="c", client_secret=client_secret)
+    return Credentials(username="u", secret="env:REFRESH", oauth2=how)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +114,16 @@ def test_what_is_unchanged_writes_nothing() -> None:
             IncomingMailbox(name="m", host="h", credentials=Credentials(username="u", secret="hunter2")),
             "by reference",
             id="D8 a password as a value",
+        ),
+        pytest.param(
+            Smarthost(name="s", host="h", credentials=tokens("https://id.example.com/token", "hunter2")),
+            "by reference",
+            id="D7 a client secret as a value",
+        ),
+        pytest.param(
+            Smarthost(name="s", host="h", credentials=tokens("http://id.example.com/token", "env:S")),
+            "from an https address",
+            id="D7 tokens over plain http",
         ),
         pytest.param(SigningKey(key_id="long", secret="env:K"), "key id", id="a key id of four letters"),
         pytest.param(AliasState(alias="none@example.com", invalid=True), "no alias", id="the flag of no alias"),

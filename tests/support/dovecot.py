@@ -23,7 +23,7 @@ log_path = {folder}/dovecot.log
 protocols = imap pop3
 listen = 127.0.0.1
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login{more_mechanisms}
 auth_failure_delay = 0
 ssl = yes
 ssl_cert = <{cert}
@@ -36,6 +36,9 @@ default_internal_group = {group}
 first_valid_uid = 1
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =
@@ -55,7 +58,7 @@ service pop3-login {{
     port = {pop3s}
   }}
 }}
-passdb {{
+{more_passdb}passdb {{
   driver = static
   args = password={password}
 }}
@@ -65,10 +68,27 @@ userdb {{
 }}
 """
 
+BY_TOKEN = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
+INTROSPECTION = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
 
 @contextlib.contextmanager
-def dovecot() -> Iterator[MailServer]:
-    """Runs until the block ends, without any mails. Skips, saying why, where it is not installed."""
+def dovecot(introspection: str = "") -> Iterator[MailServer]:
+    """Runs until the block ends, without any mails. Skips, saying why, where it is not installed.
+
+    With the URL of an `introspection` (RFC 7662) access tokens are believed that are believed there: XOAUTH2.
+    """
     program = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("no Dovecot here: apt-get install dovecot-imapd dovecot-pop3d")
@@ -81,10 +101,13 @@ def dovecot() -> Iterator[MailServer]:
         os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
         certificate = make_certificate(folder)
         imap, imaps, pop3, pop3s = ports = free_ports(4)
+        (folder / "oauth2.conf").write_text(INTROSPECTION.format(url=introspection))
         settings = folder / "dovecot.conf"
         settings.write_text(
             SETTINGS.format(
                 folder=folder,
+                more_mechanisms=" xoauth2" if introspection else "",
+                more_passdb=BY_TOKEN.format(folder=folder) if introspection else "",
                 cert=certificate.ca_file,
                 key=certificate.key_file,
                 internal="dovecot" if root else getpass.getuser(),

@@ -23,7 +23,8 @@ async def scripted(greeting: str, script: Sequence[tuple[str, str]]) -> AsyncIte
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tag = ""
         writer.write(f"{greeting}\r\n".encode())
-        while line := (await reader.readline()).decode("utf-8", "replace").rstrip("\r\n"):
+        while octets := await reader.readline():
+            line = octets.decode("utf-8", "replace").rstrip("\r\n")
             lines.append(line)
             tag = line.partition(" ")[0] if " " in line else tag
             match = next((found for pattern, _ in script if (found := re.match(pattern, line))), None)

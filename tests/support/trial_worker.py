@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from postroad.runtime import process
+from postroad.runtime import logs, process
 from postroad.runtime.config import Config, Kafka
 from postroad.runtime.worker import ObjectStore, Worker
 from postroad_schemas.values import ObjectRef
@@ -152,7 +152,7 @@ def main(argument: str) -> int:
     asked = json.loads(argument)
     config = Config(kafka=msgspec.convert(asked.pop("kafka"), Kafka))
     worker = narrowed(trial(Path(asked.pop("calls"))), tuple(asked.pop("only")))
-    process.configure_logs()
+    logs.configure()
     return asyncio.run(process.run(worker, config, no_store, process.Times(**asked)))
 
 

@@ -2,10 +2,14 @@
 
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
 import cyclopts
 import msgspec
+from cyclopts import Parameter
 
 from postroad.cli.main import complain
 from postroad.cli.propose import (
@@ -17,6 +21,7 @@ from postroad.cli.propose import (
     absent,
     json_line,
     listing,
+    propose,
     standing,
     told,
 )
@@ -24,21 +29,149 @@ from postroad.ingest.doors.mailboxes import open_session
 from postroad.ingest.doors.polling import MailboxError, Seen
 from postroad.runtime.reach import Reach
 from postroad_schemas import event_id
-from postroad_schemas.directory import IncomingMailbox, RowProposed, RowRefused
+from postroad_schemas.directory import (
+    Credentials,
+    IncomingMailbox,
+    OAuth2,
+    Protocol,
+    RowProposed,
+    RowRefused,
+    Security,
+)
 
 app = cyclopts.App(
     name="mailbox",
-    help="""Incoming mailboxes: list, confirm. They are declared in a file, see `postroad apply`.
+    help="""Incoming mailboxes: list, add, confirm, remove.
 
-    Example: postroad mailbox confirm office""",
+    Example: postroad mailbox add office imap.example.com --username office --secret env:OFFICE_PASSWORD""",
 )
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ByToken:
+    """A login by OAuth 2.0 (RFC 6749): then the secret is the refresh token."""
+
+    url: Annotated[str, Parameter(name="--oauth2-token-url", help="Where access tokens are given, https://...")] = ""
+    client: Annotated[str, Parameter(name="--oauth2-client-id", help="As which client; with --oauth2-token-url.")] = ""
+    secret: Annotated[
+        str, Parameter(name="--oauth2-client-secret", help="The client's secret by reference, if it has one.")
+    ] = ""
+    scope: Annotated[str, Parameter(name="--oauth2-scope", help="What is asked for, if the server needs it.")] = ""
+
+    def made(self) -> OAuth2 | None:
+        """Raises ValueError for one without the other."""
+        if bool(self.url) != bool(self.client) or (not self.url and (self.secret or self.scope)):
+            raise ValueError("--oauth2-token-url and --oauth2-client-id go together, and the other --oauth2 with them")
+        if not self.url:
+            return None
+        return OAuth2(token_url=self.url, client_id=self.client, client_secret=self.secret, scope=self.scope)
 
 
 @app.command(name="list")
 def list_(*, where: Where = Where()) -> int:  # noqa: B008  # frozen
     """Every incoming mailbox. Those without confirmed=True are drafts, which nobody polls."""
-    empty = "no incoming mailbox yet: declare a [[mailbox]] and run `postroad apply`"
+    empty = "no incoming mailbox yet: declare a [[mailbox]] and run `postroad apply`, or `postroad mailbox add`"
     return listing(standing(where.reach()), "mailbox", where.json, empty)
+
+
+@app.command
+def add(
+    name: str,
+    host: str,
+    /,
+    *,
+    username: str,
+    secret: str,
+    protocol: Protocol = Protocol.IMAP,
+    port: int = 0,
+    security: Security = Security.TLS,
+    verify: bool = True,
+    ca_file: str = "",
+    by_token: ByToken = ByToken(),
+    folder: str = "INBOX",
+    interval: int = 300,
+    idle: Flag = False,
+    keep_attachments: bool = True,
+    keep_original: Flag = False,
+    record_type: str = "",
+    who: Who = Who(),  # noqa: B008
+) -> int:
+    """Add one as a draft, or declare the one of this name anew. `confirm` has it polled.
+
+    Parameters
+    ----------
+    name
+        As logs and events name it.
+    host
+        Where it is.
+    username
+        For the login.
+    secret
+        The password, or with --oauth2-token-url the refresh token, by reference, never a value: env:NAME or
+        file:PATH, as every ingest worker resolves it.
+    protocol
+        imap or pop3. With POP3 mails that were taken are deleted there.
+    port
+        By default what goes with protocol and security: 993 or 143, 995 or 110.
+    security
+        starttls or tls encrypt.
+    verify
+        Check the server's certificate.
+    ca_file
+        A private certificate authority (PEM).
+    folder
+        Of IMAP.
+    interval
+        Seconds between polls.
+    idle
+        Have the server tell of new mails at once (IMAP IDLE).
+    keep_attachments
+        Off: attachments are dropped.
+    keep_original
+        Attach the whole mail as original_email.eml.
+    record_type
+        What a mail opens that no alias is meant by.
+    """
+    try:
+        credentials = Credentials(username=username, secret=secret, oauth2=by_token.made())
+    except ValueError as error:
+        return complain(str(error), os.EX_USAGE)
+    row = IncomingMailbox(
+        name=name,
+        protocol=protocol,
+        host=host,
+        port=port,
+        security=security,
+        verify=verify,
+        ca_file=ca_file,
+        credentials=credentials,
+        folder=folder,
+        interval=interval,
+        idle=idle,
+        keep_attachments=keep_attachments,
+        keep_original=keep_original,
+        record_type=record_type,
+    )
+    code = propose(who, row)
+    stands = standing(who.reach()).get(f"mailbox/{name}")
+    if code == os.EX_OK and not (isinstance(stands, IncomingMailbox) and stands.confirmed):
+        complain(f"{name} is a draft: `postroad mailbox confirm {name}` logs in and has it polled", os.EX_OK)
+    return code
+
+
+@app.command
+def remove(name: str, /, *, who: Who = Who()) -> int:  # noqa: B008
+    """Remove one. Its mails stay where they are."""
+    found = standing(who.reach())
+    if f"mailbox/{name}" not in found:
+        return absent("incoming mailbox", name, _names(found))
+    return propose(who, remove=f"mailbox/{name}")
+
+
+def _names(found: Mapping[str, object]) -> list[str]:
+    return [key.removeprefix("mailbox/") for key in found if key.startswith("mailbox/")]
 
 
 @app.command
@@ -51,8 +184,7 @@ def confirm(name: str, /, *, who: Who = Who()) -> int:  # noqa: B008
     found = standing(reached)
     row = found.get(f"mailbox/{name}")
     if not isinstance(row, IncomingMailbox):
-        names = [key.removeprefix("mailbox/") for key in found if key.startswith("mailbox/")]
-        return absent("incoming mailbox", name, names)
+        return absent("incoming mailbox", name, _names(found))
     try:
         seen = _login(row)
     except MailboxError as error:
@@ -74,8 +206,10 @@ def _tell(row: IncomingMailbox, seen: Seen, json: bool) -> None:
         print(json_line({"mailbox": row.name, "saw": {name: getattr(seen, name) for name in Seen.__slots__}}))
         return
     folder = f" in {seen.folder}" if seen.folder else ""
+    oauth2 = row.credentials.oauth2
+    by = f" by a token of {oauth2.token_url}" if oauth2 else ""
     print(
-        f"{row.name}: logged in at {row.host}:{row.port} as {row.credentials.username}; "
+        f"{row.name}: logged in at {row.host}:{row.port} as {row.credentials.username}{by}; "
         f"{seen.messages} messages{folder}, {seen.unseen} to be taken; can {', '.join(seen.capabilities) or 'little'}",
         flush=True,
     )

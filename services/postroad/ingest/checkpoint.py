@@ -5,12 +5,17 @@ is kept here, so that a mail which a person has read meanwhile is still taken.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from postroad_schemas.directory import IncomingMailbox
+
+FIRST, MOST = 3, 48  # mails in the first batch of a poll, and in later ones
+OCTETS = 4 * 1024 * 1024  # of a batch; a larger mail is one of its own
+
+NAMED = 500  # UIDs that one command names (RFC 2683 3.2.1.5: lines of 8000 octets are the least that servers take)
 
 Uid = int | str
 
@@ -39,6 +44,8 @@ def sought(known: Checkpoint | None, uidvalidity: int) -> str:
     """The UIDs to ask for beside the unseen ones, as a sequence set (RFC 9051 9)."""
     if known is None or known.uidvalidity != uidvalidity:
         return "1:*"
+    if len(known.pending) > NAMED:
+        return f"{min(map(int, known.pending))}:*"
     return ",".join([*map(str, known.pending), f"{known.high + 1}:*"])
 
 
@@ -69,20 +76,43 @@ def listed(known: Checkpoint | None, uidls: Iterable[str]) -> Checkpoint:
     )
 
 
-def accepted(checkpoint: Checkpoint, uid: Uid) -> Checkpoint:
+def accepted(checkpoint: Checkpoint, *uids: Uid) -> Checkpoint:
     """After acceptance and not before (I2)."""
-    pending = tuple(other for other in checkpoint.pending if other != uid)
-    return replace(checkpoint, pending=pending, unmarked=(*checkpoint.unmarked, uid))
+    taken = set(uids)
+    pending = tuple(uid for uid in checkpoint.pending if uid not in taken)
+    return replace(checkpoint, pending=pending, unmarked=(*checkpoint.unmarked, *uids))
 
 
-def marked(checkpoint: Checkpoint, uid: Uid) -> Checkpoint:
-    """The server keeps it as seen."""
-    return replace(checkpoint, unmarked=tuple(other for other in checkpoint.unmarked if other != uid))
+def marked(checkpoint: Checkpoint, *uids: Uid) -> Checkpoint:
+    """The server keeps them as seen."""
+    seen = set(uids)
+    return replace(checkpoint, unmarked=tuple(uid for uid in checkpoint.unmarked if uid not in seen))
 
 
-def in_turn(pending: Sequence[Uid], failed: Collection[Uid]) -> list[Uid]:
-    """I3: what failed last time comes last, so that it holds up no other."""
-    return sorted(pending, key=lambda uid: uid in failed)
+def in_turn(pending: Iterable[Uid], failures: Mapping[Uid, int]) -> list[Uid]:
+    """I3: what failed comes last, the more often the later, so that it holds up no other."""
+    return sorted(pending, key=lambda uid: failures.get(uid, 0))
+
+
+def batches(uids: Iterable[Uid], sizes: Mapping[Uid, int], suspects: Collection[Uid]) -> Iterator[list[Uid]]:
+    """What is fetched together: few at first, as store or log may be away, and so many octets at most.
+
+    Alone are `suspects`, which may have cost us a session, and those whose size is not known.
+    """
+    batch: list[Uid] = []
+    most, octets = FIRST, 0
+    for uid in uids:
+        alone = uid in suspects or uid not in sizes
+        if batch and (alone or len(batch) == most or octets + sizes[uid] > OCTETS):
+            yield batch
+            batch, octets, most = [], 0, min(most * 2, MOST)
+        if alone:
+            yield [uid]
+        else:
+            batch.append(uid)
+            octets += sizes[uid]
+    if batch:
+        yield batch
 
 
 def place(mailbox: IncomingMailbox) -> str:

@@ -17,6 +17,7 @@ from postroad_schemas.directory import (
     FormerAddress,
     IncomingMailbox,
     Match,
+    OAuth2,
     Parameter,
     SigningKey,
     Smarthost,
@@ -27,6 +28,7 @@ _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\Z")
 _THREAD = re.compile(r"[^/\s]+/\S+\Z")
 _REFERENCE = re.compile(r"(env|file):.+\Z", re.DOTALL)
+_TOKEN_URL = re.compile(r"https://[^/\s]+|http://(127\.|localhost[:/]|\[::1\])")
 _KEY_ID = re.compile(r"[a-z2-7]\Z")
 _LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
 _ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
@@ -137,7 +139,17 @@ def _server(name: str, host: str, port: int) -> str:
 
 
 def _credentials(credentials: Credentials | None) -> str:
-    return "" if credentials is None else _reference("the password", credentials.secret)
+    if credentials is None:
+        return ""
+    if fault := _reference("the password", credentials.secret):
+        return fault
+    return "" if credentials.oauth2 is None else _oauth2(credentials.oauth2)
+
+
+def _oauth2(how: OAuth2) -> str:
+    if not _TOKEN_URL.match(how.token_url):
+        return f"tokens are fetched from an https address, not from {how.token_url!r}"
+    return _reference("the client secret", how.client_secret) if how.client_secret else ""
 
 
 def _reference(what: str, secret: str) -> str:

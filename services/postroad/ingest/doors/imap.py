@@ -10,25 +10,25 @@ import structlog
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from postroad.ingest.checkpoint import Checkpoint, Look, Uid, looked, sought
+from postroad.ingest.checkpoint import NAMED, Checkpoint, Look, Uid, looked, sought
 from postroad.ingest.doors.polling import (
     ANSWER,
     CONNECT,
     Login,
+    LoginRefused,
     MailboxError,
     NotGiven,
     Seen,
     context_of,
-    login_of,
     unreachable,
 )
+from postroad.runtime.oauth2 import xoauth2
 from postroad_schemas.directory import IncomingMailbox, Security
 
 log = structlog.get_logger("postroad.imap")
 T = TypeVar("T")
 
 imaplib._MAXLINE = 16 * 1024 * 1024  # type: ignore[attr-defined]  # a line of UIDs of a mailbox with a million mails
-AT_ONCE = 500  # UIDs in one command, so that lines stay short
 RENEW = 28 * 60.0  # seconds; RFC 2177: before 29 minutes
 SEEN = b"\\Seen"
 
@@ -36,9 +36,8 @@ SEEN = b"\\Seen"
 class ImapSession:
     """Logged in, its folder selected. Raises MailboxError at each step that fails."""
 
-    def __init__(self, mailbox: IncomingMailbox) -> None:
+    def __init__(self, mailbox: IncomingMailbox, login: Login) -> None:
         self._mailbox = mailbox
-        login = login_of(mailbox)
         tls = mailbox.security is Security.TLS
         context = context_of(mailbox) if mailbox.security is not Security.NONE else None
         self._client: Any = self._asked(
@@ -52,7 +51,7 @@ class ImapSession:
             try:
                 self._asked(lambda: self._log_in(login))
             except LoginError as error:
-                raise MailboxError(f"{mailbox.host} refuses the login of {login.username}: {error}") from error
+                raise LoginRefused(f"{mailbox.host} refuses the login of {login.username}: {error}") from error
             try:
                 self._selected = self._asked(lambda: self._client.select_folder(mailbox.folder))
             except IMAPClientError as error:
@@ -68,7 +67,8 @@ class ImapSession:
         """LOGIN takes ASCII alone, and some servers take none (RFC 9051 6.2.3): then AUTHENTICATE PLAIN (RFC 4616)."""
         plain = f"{login.username}{login.password}".isascii() and not self._client.has_capability("LOGINDISABLED")
         if login.token:
-            self._client.oauth2_login(login.username, login.token)
+            words = iter((xoauth2(login.username, login.token),))
+            self._client.sasl_login("XOAUTH2", lambda _: next(words, ""))  # "" after a challenge, which says why not
         elif plain:
             self._client.login(login.username, login.password)
         else:
@@ -107,35 +107,42 @@ class ImapSession:
 
     def sizes(self, uids: Sequence[Uid]) -> dict[Uid, int]:
         found: dict[Uid, int] = {}
-        for start in range(0, len(uids), AT_ONCE):
-            some = list(uids[start : start + AT_ONCE])
+        for start in range(0, len(uids), NAMED):
+            some = list(uids[start : start + NAMED])
             answers = self._asked(lambda some=some: self._client.fetch(some, ["RFC822.SIZE"]))  # type: ignore[misc]
             found |= {uid: answer[b"RFC822.SIZE"] for uid, answer in answers.items() if b"RFC822.SIZE" in answer}
         return found
 
-    def fetch(self, uid: Uid) -> bytes:
+    def fetch(self, uids: Sequence[Uid]) -> dict[Uid, bytes | NotGiven]:
         try:
-            answer = self._asked(lambda: self._client.fetch([uid], ["BODY.PEEK[]"]))
+            answer = self._asked(lambda: self._client.fetch(uids, ["BODY.PEEK[]"]))
         except IMAPClientError as error:
-            raise NotGiven(f"the server does not give it: {error}") from error
-        content = answer.get(uid, {}).get(b"BODY[]")
-        if content is None:
-            raise NotGiven("the server gives nothing for it")
-        return bytes(content)
+            if len(uids) == 1:
+                return {uids[0]: NotGiven(f"the server does not give it: {error}")}
+            return {uid: it for alone in uids for uid, it in self.fetch([alone]).items()}  # one refuses for all
+        found = {uid: answer.get(uid, {}).get(b"BODY[]") for uid in uids}
+        return {
+            uid: NotGiven("the server gives nothing for it") if content is None else bytes(content)
+            for uid, content in found.items()
+        }
 
-    def mark(self, uid: Uid) -> bool:
+    def mark(self, uids: Sequence[Uid]) -> Sequence[Uid]:
+        if not uids:
+            return ()
         try:
             if self._can_mark:
-                self._asked(lambda: self._client.add_flags([uid], [SEEN], silent=True))
-                return True
+                for start in range(0, len(uids), NAMED):
+                    some = uids[start : start + NAMED]
+                    self._asked(lambda some=some: self._client.add_flags(some, [SEEN], silent=True))  # type: ignore[misc]
+                return uids
         except IMAPClientError as error:
             why = str(error)
         else:
             why = "the folder keeps no such flag"
         if not self._told_unmarkable:
             self._told_unmarkable = True
-            log.warning("cannot be marked as seen", mailbox=self._mailbox.name, uid=uid, why=why)
-        return False
+            log.warning("cannot be marked as seen", mailbox=self._mailbox.name, uids=list(uids), why=why)
+        return ()
 
     def wait(self, seconds: float) -> bool:
         """RFC 2177. Any line of the server ends it: what it means, the next look finds out."""

@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,21 @@ import structlog
 from postroad.ingest.accept import Origin, accept
 from postroad.ingest.checkpoint import Checkpoint, Uid, session
 from postroad.ingest.doors.imap import ImapSession
-from postroad.ingest.doors.polling import Kept, MailboxError, Memory, Session, poll
+from postroad.ingest.doors.polling import (
+    Kept,
+    Login,
+    LoginRefused,
+    MailboxError,
+    Memory,
+    Session,
+    login_of,
+    poll,
+)
 from postroad.ingest.doors.pop3 import Pop3Session
 from postroad.runtime.worker import Tools
+from postroad.stage import Emission
 from postroad_schemas.directory import IncomingMailbox, Protocol
-from postroad_schemas.mail import Door
+from postroad_schemas.mail import Door, MailReceived
 from postroad_schemas.values import Envelope
 
 log = structlog.get_logger("postroad.mailboxes")
@@ -31,7 +42,7 @@ LOOK = 1.0  # seconds between looks at the directory
 RETRY = 5.0  # seconds before a failed poll is tried again; twice as long each time, up to the interval
 DRAIN = 3.0  # seconds that a mail being taken in gets at a stop
 
-SESSIONS: dict[Protocol, Callable[[IncomingMailbox], Session]] = {
+SESSIONS: dict[Protocol, Callable[[IncomingMailbox, Login], Session]] = {
     Protocol.IMAP: ImapSession,
     Protocol.POP3: Pop3Session,
 }
@@ -39,8 +50,14 @@ _DOORS = {Protocol.IMAP: Door.IMAP, Protocol.POP3: Door.POP3}
 
 
 def open_session(mailbox: IncomingMailbox) -> Session:
-    """Logs in. Raises MailboxError."""
-    return SESSIONS[mailbox.protocol](mailbox)
+    """Logs in; an access token that is refused is renewed once. Raises MailboxError."""
+    begin = SESSIONS[mailbox.protocol]
+    try:
+        return begin(mailbox, login_of(mailbox))
+    except LoginRefused:
+        if mailbox.credentials.oauth2 is None:
+            raise
+        return begin(mailbox, login_of(mailbox, fresh=True))
 
 
 class Mailboxes:
@@ -115,7 +132,7 @@ class Polled(threading.Thread):
         self._session: Session | None = None
         self._retry = self._pause = RETRY
         self._idling = False
-        self._accepting: Any = None  # a mail on its way, as a future of the loop
+        self._accepting: Any = None  # mails on their way, as a future of the loop
 
     def run(self) -> None:
         log.info("mailbox polled", mailbox=self.mailbox.name, protocol=self.mailbox.protocol)
@@ -164,10 +181,46 @@ class Polled(threading.Thread):
         finally:
             self._idling = False
 
-    def _take(self, raw: bytes, uid: Uid, checkpoint: Checkpoint) -> None:
-        origin = origin_of(self.mailbox, checkpoint.uidvalidity, uid)
-        event = self._on_loop(accept(raw, Envelope(), origin, self._tools))
-        log.info("mail taken", mailbox=self.mailbox.name, uid=uid, event_id=event.event_id, trace_id=event.trace_id)
+    def _take(self, mails: Mapping[Uid, bytes], checkpoint: Checkpoint) -> Mapping[Uid, Exception]:
+        taken: list[MailReceived | Exception] = self._on_loop(self._accept(mails, checkpoint.uidvalidity))
+        troubles = {}
+        for uid, event in zip(mails, taken, strict=True):
+            if isinstance(event, MailReceived):
+                ids = {"event_id": event.event_id, "trace_id": event.trace_id}
+                log.info("mail taken", mailbox=self.mailbox.name, uid=uid, **ids)
+            else:
+                troubles[uid] = event
+        return troubles
+
+    async def _accept(self, mails: Mapping[Uid, bytes], uidvalidity: int) -> list[MailReceived | Exception]:
+        """Side by side, but published in their order."""
+        before = None
+        tasks = []
+        async with asyncio.TaskGroup() as group:
+            for uid, raw in mails.items():
+                turn, origin = asyncio.Event(), origin_of(self.mailbox, uidvalidity, uid)
+                tasks.append(group.create_task(self._accept_in_turn(raw, origin, before, turn)))
+                before = turn
+                await asyncio.sleep(0)  # one is read; then whoever else has something to do on this loop has a turn
+        return [task.result() for task in tasks]
+
+    async def _accept_in_turn(
+        self, raw: bytes, origin: Origin, before: asyncio.Event | None, turn: asyncio.Event
+    ) -> MailReceived | Exception:
+        """`before`: set once the one before it is on its way; `turn` is its own for the next one."""
+
+        async def publish(emissions: Sequence[Emission]) -> None:
+            if before is not None:
+                await before.wait()
+            turn.set()  # who waits for it runs once our own call has begun
+            await self._tools.publish(emissions)
+
+        try:
+            return await accept(raw, Envelope(), origin, replace(self._tools, publish=publish))
+        except Exception as error:  # whatever it is, the mail stays
+            return error
+        finally:
+            turn.set()
 
     def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._accepting = asyncio.run_coroutine_threadsafe(work, self._loop)

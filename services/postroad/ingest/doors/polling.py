@@ -5,7 +5,7 @@ import os
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +13,9 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from postroad.ingest.checkpoint import Checkpoint, Uid, accepted, file_name, in_turn, marked
+from postroad.ingest.checkpoint import Checkpoint, Uid, accepted, batches, file_name, in_turn, marked
 from postroad.runtime.config import secret
+from postroad.runtime.oauth2 import OAuth2Error, access_token
 from postroad.runtime.worker import Unavailable
 from postroad_schemas.directory import IncomingMailbox
 
@@ -28,6 +29,10 @@ FAILURES = 3  # acceptances in one poll; then store or log are away, and fetchin
 
 class MailboxError(Exception):
     """The mailbox cannot be had now; the message says why and what to do."""
+
+
+class LoginRefused(MailboxError):  # noqa: N818  # as its base: an answer
+    """The server does not take what we log in with."""
 
 
 class NotGiven(Exception):  # noqa: N818  # of one mail, not of the session
@@ -56,12 +61,12 @@ class Session(Protocol):
         """In octets, as far as the server says."""
         ...
 
-    def fetch(self, uid: Uid) -> bytes:
-        """Byte for byte, its flags untouched. Raises NotGiven."""
+    def fetch(self, uids: Sequence[Uid]) -> dict[Uid, bytes | NotGiven]:
+        """All of them, byte for byte, their flags untouched."""
         ...
 
-    def mark(self, uid: Uid) -> bool:
-        """Seen, or deleted. True once the server keeps it so."""
+    def mark(self, uids: Sequence[Uid]) -> Sequence[Uid]:
+        """Seen, or deleted. Those that the server keeps so already."""
         ...
 
     def wait(self, seconds: float) -> bool:
@@ -85,17 +90,18 @@ class Login:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
 
-    @property
-    def xoauth2(self) -> str:
-        return f"user={self.username}\x01auth=Bearer {self.token}\x01\x01"
 
-
-def login_of(mailbox: IncomingMailbox) -> Login:
+def login_of(mailbox: IncomingMailbox, fresh: bool = False) -> Login:
     """Resolved at each login, so that a renewed token counts. A secret that begins with "Bearer " is a token.
 
-    Raises MailboxError.
+    With `oauth2` the token is asked for there; `fresh`: the server refused the last one. Raises MailboxError.
     """
     credentials = mailbox.credentials
+    if credentials.oauth2 is not None:
+        try:
+            return Login(credentials.username, token=access_token(credentials, secret, fresh))
+        except OAuth2Error as error:
+            raise MailboxError(f"no access token: {error}") from error
     found = secret(credentials.secret)
     if not found:
         raise MailboxError(
@@ -198,12 +204,26 @@ class Kept:
 class Memory:
     """What a mailbox's thread knows beside the checkpoint: what failed, and what was told of already."""
 
-    failed: set[Uid] = field(default_factory=set)
+    failures: dict[Uid, int] = field(default_factory=dict)  # how often; until it is accepted
+    suspects: set[Uid] = field(default_factory=set)  # at whose fetching the session was lost
     told: set[Uid] = field(default_factory=set)
 
+    def begin(self, uids: Sequence[Uid]) -> None:
+        """They have failed until they are accepted, also when the session ends with them."""
+        self.suspects.update(uids)
+        for uid in uids:
+            self.failures[uid] = self.failures.get(uid, 0) + 1
 
-Take = Callable[[bytes, Uid, Checkpoint], None]
-"""Accepts a mail (I2), or raises whatever keeps it from that."""
+    def keep(self, pending: Iterable[Uid]) -> None:
+        """Of these alone."""
+        there = set(pending)
+        self.failures = {uid: times for uid, times in self.failures.items() if uid in there}
+        self.suspects &= there
+        self.told &= there
+
+
+Take = Callable[[Mapping[Uid, bytes], Checkpoint], Mapping[Uid, Exception]]
+"""Accepts mails (I2), in their order. Gives what kept it from accepting some of them."""
 
 
 def poll(
@@ -212,41 +232,49 @@ def poll(
     """Takes what is pending, each mail on its own (I3). False if one could not be accepted. Raises MailboxError."""
     checkpoint = session.look(kept.load())
     kept.save(checkpoint)  # before anything is marked: what a person reads from now on is still taken
-    failures, all_well = 0, True
+    away, all_well = 0, True
     try:
-        for uid in checkpoint.unmarked:
-            if session.mark(uid):
-                checkpoint = marked(checkpoint, uid)
+        checkpoint = marked(checkpoint, *session.mark(checkpoint.unmarked))
         sizes = session.sizes(checkpoint.pending)
-        for uid in in_turn(checkpoint.pending, memory.failed):
-            if stopping() or failures >= FAILURES:
+        wanted = _not_too_large(in_turn(checkpoint.pending, memory.failures), sizes, limit, memory, name)
+        for uids in batches(wanted, sizes, frozenset(memory.suspects)):
+            if stopping() or away >= FAILURES:
                 break
-            if (size := sizes.get(uid, 0)) > limit:
-                _left(uid, size, limit, memory, name)
-                continue
-            memory.failed.add(uid)  # until it is accepted, also when the session ends with it
-            try:
-                take(session.fetch(uid), uid, checkpoint)
-            except MailboxError:
-                raise
-            except Exception as error:  # whatever it is, the mail stays and the next one has its turn
-                failures, all_well = failures + isinstance(error, Unavailable), False
-                log.warning("mail stays", mailbox=name, uid=uid, error=f"{type(error).__name__}: {error}")
-                continue
-            memory.failed.discard(uid)
-            checkpoint = accepted(checkpoint, uid)
+            memory.begin(uids)
+            fetched = session.fetch(uids)
+            memory.suspects.difference_update(uids)
+            troubles = _taken(fetched, take, checkpoint, name)
+            taken = [uid for uid in uids if uid not in troubles]
+            away += sum(isinstance(trouble, Unavailable) for trouble in troubles.values())
+            all_well = all_well and not troubles
+            checkpoint = accepted(checkpoint, *taken)
             kept.save(checkpoint, soon=True)
-            if session.mark(uid):
-                checkpoint = marked(checkpoint, uid)
+            checkpoint = marked(checkpoint, *session.mark(taken))
     finally:
         kept.save(checkpoint)
-    memory.failed &= set(checkpoint.pending)
-    memory.told &= set(checkpoint.pending)
+        memory.keep(checkpoint.pending)
     return all_well
 
 
-def _left(uid: Uid, size: int, limit: int, memory: Memory, name: str) -> None:
-    """Too large: it stays there, and is told of once."""
-    if uid not in memory.told:
-        memory.told.add(uid)
-        log.warning("mail left", mailbox=name, uid=uid, size=size, limit=limit, why="larger than mail.smtp.size")
+def _taken(
+    fetched: Mapping[Uid, bytes | NotGiven], take: Take, checkpoint: Checkpoint, name: str
+) -> dict[Uid, Exception]:
+    """What could not be taken: it stays, and the others have their turn."""
+    troubles: dict[Uid, Exception] = {uid: it for uid, it in fetched.items() if isinstance(it, NotGiven)}
+    mails = {uid: it for uid, it in fetched.items() if isinstance(it, bytes)}
+    troubles |= take(mails, checkpoint) if mails else {}
+    for uid, trouble in troubles.items():
+        log.warning("mail stays", mailbox=name, uid=uid, error=f"{type(trouble).__name__}: {trouble}")
+    return troubles
+
+
+def _not_too_large(
+    uids: Sequence[Uid], sizes: Mapping[Uid, int], limit: int, memory: Memory, name: str
+) -> Iterator[Uid]:
+    """A mail that is too large stays there, and is told of once."""
+    for uid in uids:
+        if (size := sizes.get(uid, 0)) <= limit:
+            yield uid
+        elif uid not in memory.told:
+            memory.told.add(uid)
+            log.warning("mail left", mailbox=name, uid=uid, size=size, limit=limit, why="larger than mail.smtp.size")

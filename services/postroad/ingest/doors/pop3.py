@@ -12,13 +12,14 @@ from postroad.ingest.doors.polling import (
     ANSWER,
     CONNECT,
     Login,
+    LoginRefused,
     MailboxError,
     NotGiven,
     Seen,
     context_of,
-    login_of,
     unreachable,
 )
+from postroad.runtime.oauth2 import xoauth2
 from postroad_schemas.directory import IncomingMailbox, Security
 
 T = TypeVar("T")
@@ -30,17 +31,16 @@ SURPLUS = 1024 * 1024  # octets that a mail may have beyond its announced size
 class Pop3Session:
     """Logged in. Raises MailboxError at each step that fails."""
 
-    def __init__(self, mailbox: IncomingMailbox) -> None:
+    def __init__(self, mailbox: IncomingMailbox, login: Login) -> None:
         self._mailbox = mailbox
         self._numbers: dict[Uid, list[int]] = {}  # of each unique id; equal mails may share one (RFC 1939 7)
         self._sizes: dict[int, int] = {}
-        login = login_of(mailbox)
         self._client = self._asked(self._connect)
         try:
             try:
                 self._asked(lambda: self._login(login))
             except poplib.error_proto as error:
-                raise MailboxError(f"{mailbox.host} refuses the login of {login.username}: {_words(error)}") from error
+                raise LoginRefused(f"{mailbox.host} refuses the login of {login.username}: {_words(error)}") from error
             self._list()
         except BaseException:
             self.cut()
@@ -67,12 +67,18 @@ class Pop3Session:
         return client
 
     def _login(self, login: Login) -> None:
+        """A token is sent after a prompt (RFC 5034 4): with it the command would be longer than a line may be."""
         if login.token:
-            token = base64.b64encode(login.xoauth2.encode()).decode()
-            self._client._shortcmd(f"AUTH XOAUTH2 {token}")  # type: ignore[attr-defined]
+            self._say("AUTH XOAUTH2")
+            answer = self._say(base64.b64encode(xoauth2(login.username, login.token).encode()).decode())
+            if not answer.startswith(b"+OK"):  # a challenge, which says why not; what comes next is the refusal
+                self._say("")
         else:
             self._client.user(login.username)
             self._client.pass_(login.password)
+
+    def _say(self, line: str) -> bytes:
+        return bytes(self._client._shortcmd(line))  # type: ignore[attr-defined]
 
     def _list(self) -> None:
         try:
@@ -100,19 +106,21 @@ class Pop3Session:
     def sizes(self, uids: Sequence[Uid]) -> dict[Uid, int]:
         return {uid: self._sizes.get(self._numbers[uid][0], 0) for uid in uids if uid in self._numbers}
 
-    def fetch(self, uid: Uid) -> bytes:
-        number = self._numbers[uid][0]
+    def fetch(self, uids: Sequence[Uid]) -> dict[Uid, bytes | NotGiven]:
+        return {uid: self._fetch(self._numbers[uid][0]) for uid in uids}
+
+    def _fetch(self, number: int) -> bytes | NotGiven:
         try:
             return self._asked(lambda: _octets(self._client, number, self._sizes.get(number, 0) + SURPLUS))
         except poplib.error_proto as error:
-            raise NotGiven(f"the server does not give it: {_words(error)}") from error
+            return NotGiven(f"the server does not give it: {_words(error)}")
 
-    def mark(self, uid: Uid) -> bool:
-        """Only QUIT deletes: until the mail is gone it stays in the checkpoint."""
-        for number in self._numbers[uid]:
+    def mark(self, uids: Sequence[Uid]) -> Sequence[Uid]:
+        """Only QUIT deletes: until the mails are gone they stay in the checkpoint."""
+        for number in (number for uid in uids for number in self._numbers[uid]):
             with contextlib.suppress(poplib.error_proto):
                 self._asked(lambda number=number: self._client.dele(number))  # type: ignore[misc]
-        return False
+        return ()
 
     def wait(self, seconds: float) -> bool:
         return False
