@@ -51,6 +51,9 @@ IMAGE = part("image/png", "PNG", "Content-ID: <pic@a>", "Content-Disposition: in
         pytest.param(part("text/plain", " \n "), " \n ", "", id="white space alone"),
         pytest.param("Subject: x\n\n", "", "", id="no body"),
         pytest.param(part("text/plain", "a\0b"), "ab", "", id="NUL"),
+        pytest.param(
+            multipart("mixed", TEXT, part("text/plain", ""), TEXT), "words\nwords", "", id="an empty part adds no line"
+        ),
         pytest.param(part("text/plain", "a\r\nb"), "a\nb", "", id="line ends"),
     ],
 )
@@ -123,6 +126,39 @@ def test_html_as_text(html: str, text: str) -> None:
     assert [line for line in html_to_text(html).split("\n") if line.strip("> ")] == [
         line for line in text.split("\n") if line
     ]
+
+
+@pytest.mark.parametrize(
+    ("html", "reply"),
+    [
+        pytest.param("<p>new<o:p></o:p></p>", "new", id="tags of Word are no words"),
+        pytest.param(
+            "new<div class=gmail_quote><div class='gmail_attr'>Ar Llun:<br></div><blockquote>old</blockquote></div>",
+            "new",
+            id="Gmail's introduction in any language",
+        ),
+        pytest.param(
+            "new<div class=moz-cite-prefix>Ar Llun:</div><blockquote>old</blockquote>", "new", id="Thunderbird's"
+        ),
+        pytest.param("new<hr><div id='divRplyFwdMsg'>Oddi: Mary<br>old</div>", "new", id="Outlook's divider"),
+        pytest.param("new<div id='ydp1_yahoo_quoted_2'><div>Ar Llun:</div>old</div>", "new", id="Yahoo's divider"),
+        pytest.param(
+            "<div class=gmail_attr>Ar Llun:</div><blockquote>one?</blockquote>yes<blockquote>two?</blockquote>no",
+            "yes\n\n> two?\n>\nno",
+            id="answered in between",
+        ),
+        pytest.param(
+            "<div class=gmail_attr>-- Forwarded message --<br>From: M<br>Date: May 1<br>Subject: x</div><p>old</p>",
+            "old",
+            id="nothing but a forwarded mail: its words",
+        ),
+        pytest.param(
+            "<div class=moz-cite-prefix>Ar Llun:</div><blockquote>old</blockquote>", "> old\n>", id="quotes alone"
+        ),
+    ],
+)
+def test_what_html_says_of_quotes(html: str, reply: str) -> None:
+    assert read(b"Content-Type: text/html\n\n" + html.encode()).reply_text == reply
 
 
 def test_text_as_html() -> None:

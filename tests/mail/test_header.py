@@ -4,7 +4,7 @@ import pytest
 
 from postroad.mail.encoded_word import decode_words, unfold
 from postroad.mail.header import MAX_FIELDS, read_header
-from postroad.mail.parameter import MAX_PARAMETERS, media_type, parameters, token
+from postroad.mail.parameter import MAX_PARAMETERS, disposition, media_type, parameters, token
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from postroad.mail.parameter import MAX_PARAMETERS, media_type, parameters, toke
         pytest.param("=?utf-8*en?q?a?=", "a", id="RFC 2231 language"),
         pytest.param("=?utf-8?q?a b?=", "a b", id="blanks inside, which are forbidden"),
         pytest.param("=?utf-8?x?a?=", "=?utf-8?x?a?=", id="an unknown encoding stays"),
+        pytest.param("=?utf-8?q?really??= =?utf-8?q?_what?_yes?=", "really? what? yes", id="question marks inside"),
+        pytest.param("=?iso-8859-1?q?caf\xe9?=", "café", id="raw Latin inside"),
+        pytest.param("=?utf-8?q?caf\xe9?=", "café", id="raw UTF-8 inside"),
         pytest.param("=?utf-8?q?open", "=?utf-8?q?open", id="never closed"),
         pytest.param("=?utf-8?q?a=0D=0AB=00c?=", "a\nBc", id="controls do not come out of words"),
     ],
@@ -56,6 +59,14 @@ def test_unfolds(value: bytes, text: str) -> None:
         pytest.param(b"SUBJECT : a\n\nb", "a", b"b", id="case, and a blank before the colon"),
         pytest.param(b"Subject: a\nno field\nb", "a", b"no field\nb", id="a line that is no field opens the body"),
         pytest.param(b"X: 1;\ny=2\nSubject: a\n\nb", "a", b"b", id="a continuation without indent"),
+        pytest.param(b"X: 1\nno field\nSubject: a\n\nb", "a", b"b", id="a stray line before a known field"),
+        pytest.param(
+            b"X: 1\nno\nfield\nhere\nX-Y: 2\nSubject: a\n\nb", "a", b"b", id="stray lines before a trace field"
+        ),
+        pytest.param(
+            b"Subject: a\n--b\nContent-Type: x\n\n", "a", b"--b\nContent-Type: x\n\n", id="a delimiter is not stray"
+        ),
+        pytest.param("Größe: 1\nSubject: a\n\nb".encode(), "a", b"b", id="8-bit letters in a name"),
         pytest.param(b"From x@y Mon Jan 1\nSubject: a\n\nb", "a", b"b", id="an mbox line on top"),
         pytest.param(b"From x y\nOdd-Field: 1\nSubject: a\n\nb", "a", b"b", id="an mbox line on top of any field"),
         pytest.param(b"\r\n\r\nSubject: a\r\n\r\nb", "a", b"b", id="blank lines on top"),
@@ -113,6 +124,21 @@ def test_reads_content_types(field: str, read: tuple[str, dict[str, str]]) -> No
 )
 def test_reads_parameters(field: str, filename: str) -> None:
     assert parameters(field)["filename"] == filename
+
+
+@pytest.mark.parametrize(
+    ("field", "read"),
+    [
+        pytest.param("attachment; filename=a.txt", ("attachment", "a.txt"), id="as it should be"),
+        pytest.param("attachment filename=a.txt", ("attachment", "a.txt"), id="semicolon forgotten"),
+        pytest.param('filename="a.txt"', ("", "a.txt"), id="disposition forgotten"),
+        pytest.param("; filename=a.txt", ("", "a.txt"), id="parameters alone"),
+        pytest.param("Inline", ("inline", ""), id="no parameters"),
+    ],
+)
+def test_reads_dispositions(field: str, read: tuple[str, str]) -> None:
+    word, named = disposition(field)
+    assert (word, named.get("filename", "")) == read
 
 
 def test_continued_parameters_are_bounded() -> None:

@@ -69,6 +69,24 @@ HOSTILE = [
     pytest.param(HEAD + b"\r\n" + b"".join(b">" * at + b" x\r\n" for at in range(800)), id="a quote ladder of 320 kB"),
     pytest.param(HEAD + b"\r\n" + b"On 3 May 2023 <a@b.c> wrote\r\n" * 20_000, id="20,000 introductions"),
     pytest.param(HEAD + b"\r\n" + b"From: x\r\n" * 50_000, id="50,000 quoted fields"),
+    pytest.param(
+        HEAD + b"\r\n" + b"wrote 2023 x@y.example 10:30 <a@b.c> :\r\n" * 20_000, id="20,000 that almost introduce"
+    ),
+    pytest.param(HEAD + b"\r\n" + (b"-" * 390 + b"x\r\n") * 20_000, id="20,000 rules that are none"),
+    pytest.param(HEAD + b"\r\nhi\r\n" + b"\r\nsent from my x, not\r\n\r\n" * 6_000, id="6,000 almost advertisements"),
+    pytest.param(HEAD + b"stray\r\n" * 300_000 + b"To: x\r\n\r\nx", id="300,000 stray lines"),
+    pytest.param(b"From: " + b"a " * 250_000 + b"\r\n\r\nx", id="a name of 250,000 words"),
+    pytest.param(b"Subject: " + b"=?u?q?" * 100_000 + b"\r\n\r\nx", id="100,000 words begun"),
+    pytest.param(
+        HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QQ==\r\n" * 300_000, id="300,000 pieces of base64"
+    ),
+    pytest.param(
+        HEAD + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r" * 900_000, id="900,000 soft breaks"
+    ),
+    pytest.param(
+        HEAD + b"Content-Type: text/html\r\n\r\n" + b"<div class=gmail_attr>x</div>" * 20_000,
+        id="20,000 introductions of HTML",
+    ),
     pytest.param(HEAD + b"Content-Type: text/html\r\n\r\n" + b"<div>" * 20_000 + b"x", id="20,000 nested tags"),
     pytest.param(
         HEAD + b"Content-Type: text/html\r\n\r\n" + b"<!--" * 200_000 + b"<" * 200_000 + b"&#" * 9_999, id="open tags"

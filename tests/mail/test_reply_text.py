@@ -22,6 +22,75 @@ THEIRS = "\n\n> old words\n> more"
         pytest.param(
             "sim\n\nEm seg., 1 de mai. de 2023, Mary <m@a.example> escreveu:" + THEIRS, "sim", id="Portuguese"
         ),
+        *(
+            pytest.param(f"new\n\n{line}{THEIRS}", "new", id=f"introduced by {line[:20]}")
+            for line in (
+                "Dne po 1. 5. 2023 10:00 uživatel Mary <m@a.example> napsal:",
+                "Den mån 1 maj 2023 kl 10:00 skrev Mary <m@a.example>:",
+                "man. 1. mai 2023 kl. 10:00 skrev Mary <\nm@a.example>:",
+                "ma 1. toukok. 2023 klo 10.00 Mary (m@a.example) kirjoitti:",
+                "W dniu 1.05.2023 o 10:00, Mary pisze:",
+                "lun., 1 mai 2023, 10:00 Mary <m@a.example> a scris:",
+                "Mary <m@a.example> ezt írta (időpont: 2023. máj. 1., H, 10:00):",
+                "Mary <m@a.example>, 1 May 2023 Pzt, 10:00 tarihinde şunu yazdı:",
+                "Στις Δευ 1 Μαΐ 2023, Mary <m@a.example> έγραψε:",
+                "пн, 1 мая 2023 г. в 10:00, Mary <m@a.example>:",
+                "1 травня 2023 р. о 10:00 Mary <m@a.example> пише:",
+                "‫בתאריך יום ב׳, 1 במאי 2023 ב-10:00 מאת ‪Mary‬‏ <‪m@a.example‬‏>:",
+                "2023年5月1日(月) 10:00 Mary <m@a.example>:",
+                "Mary <m@a.example> 于2023年5月1日周一 10:00写道：",
+                "2023년 5월 1일 (월) 10:00, Mary <m@a.example>님이 작성:",
+                "Vào Th 2, 1 thg 5, 2023 vào lúc 10:00 Mary <m@a.example> đã viết:",
+                "2023-05-01 10:00 GMT+02:00 Mary <m@a.example>:",
+                "---- Mary wrote ----",
+            )
+        ),
+        *(
+            pytest.param(f"new\n\n{line}", "new", id=line)
+            for line in (
+                "Enviado desde mi iPhone",
+                "Envoyé à partir de Outlook pour iOS",
+                "Gesendet mit der GMX Mail App",
+                "Inviato da iPhone",
+                "Wysłane z iPhone'a",
+                "Lähetetty iPhonesta",
+                "Отправлено с iPhone",
+                "iPhone'umdan gönderildi",
+                "iPhoneから送信",
+                "发自我的iPhone",
+                "أُرسلت من الـ iPhone",
+                "Get Outlook for Android<https://aka.example>",
+                "Sent with Proton Mail secure email.",
+            )
+        ),
+        pytest.param("new\nSent from my desk, not my phone.", "new\nSent from my desk, not my phone.", id="a sentence"),
+        pytest.param("new\n\nSent from my iPhone\n\ntheirs", "new", id="unmarked quote below a telephone's line"),
+        pytest.param("Sent from my iPhone\n\nnew", "new", id="the telephone's line on top"),
+        pytest.param(
+            "new\n\nMessage du : 1/5/2023\nDe : Mary <m@a.example>\nA : Bob\nSujet : x\n\nvieux",
+            "new",
+            id="From is not first",
+        ),
+        pytest.param(
+            "new\n\n-------- Oprindelig besked --------\nFra: M\n\ngammel", "new", id="another language's separator"
+        ),
+        pytest.param(
+            "new\n\n---- Ar Llun ----\nFrom: M <m@a.example>\nSubject: x\n\nold", "new", id="any separator above fields"
+        ),
+        pytest.param("--- Summary ---\nall is well", "--- Summary ---\nall is well", id="a heading is no separator"),
+        pytest.param(
+            "From: Berlin\nTo: Paris\nDate: May", "From: Berlin\nTo: Paris\nDate: May", id="an order of tickets"
+        ),
+        pytest.param("new\n__________________\na mailing list\nhttp://a.example/", "new", id="a list's footer"),
+        pytest.param("FYI\n\nBegin forwarded message:\n\nFrom: M\n\nold", "FYI", id="forwarded below own words"),
+        pytest.param(
+            "new\n\nOn 1 May 2023, Mary <m@a.example> wrote:\n"
+            "> a line so long that a careless program had to wrap it and lost\nits mark\n> more",
+            "new",
+            id="a quoted line wrapped without its mark",
+        ),
+        pytest.param("Monday\nOn 1 May 2023, Mary <m@a.example> wrote:" + THEIRS, "Monday", id="no blank line above"),
+        pytest.param("On 1 May 2023 I wrote:\nhello", "On 1 May 2023 I wrote:\nhello", id="quoting oneself"),
         pytest.param("new\n\n-----Original Message-----\nFrom: Mary\n\nold", "new", id="Outlook's separator"),
         pytest.param("neu\n\n-----Ursprüngliche Nachricht-----\nVon: Mary\n\nalt", "neu", id="in German"),
         pytest.param("new\n\nFrom: Mary\nSent: Monday\nTo: Bob\nSubject: x\n\nold", "new", id="Outlook's fields"),

@@ -63,6 +63,32 @@ def leaves(raw: bytes) -> list[tuple[str, bytes]]:
         ),
         pytest.param(b"Content-Type: message/rfc822\n\nSubject: in\n\nhello", ["hello"], id="an attached mail alone"),
         pytest.param(MIXED, [], id="a multipart of nothing"),
+        pytest.param(MIXED + b"--b\r\n--b\r\n\r\n2\r\n--b--", ["", "2"], id="RFC 2046 5.1.1: an empty part is a part"),
+        pytest.param(
+            MIXED + b"--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\n1\n--c\n\n--b--",
+            ["1"],
+            id="an opening where the closing should be, inside another multipart",
+        ),
+        pytest.param(MIXED + b"--b note\r\n\r\n1\r\n--b-- end\r\nepi", ["1"], id="words behind the boundary"),
+        pytest.param(
+            b'Content-Type: multipart/mixed; boundary="b  "\n\n--b  \n\n1\n--b  --\nepi',
+            ["1"],
+            id="blanks in the boundary",
+        ),
+        pytest.param(
+            b'Content-Type: multipart/mixed; boundary="b  "\n\n--b\n\n1\n--b--\nepi',
+            ["1"],
+            id="blanks in the boundary, stripped from the delimiters",
+        ),
+        pytest.param(
+            b"Content-Type: multipart/*; boundary=b\n\n--b\n\n1\n--b--", ["1"], id="a star where the subtype should be"
+        ),
+        pytest.param(b"Content-Type: multipart; boundary=b\n\n--b\n\n1\n--b--", ["1"], id="no subtype"),
+        pytest.param(
+            b"Content-Type: multipart/mixed;\n boundary=b\nA line of prose\n--b\nContent-Type: text/plain\n\n1\n--b--",
+            ["1"],
+            id="no blank line before the first part",
+        ),
     ],
 )
 def test_finds_parts(raw: bytes, found: list[str | tuple[str, bytes]]) -> None:
@@ -100,6 +126,12 @@ def test_parts_beyond_the_limit_belong_to_the_last_one() -> None:
         pytest.param("base64", b"aGVsbG8hA", b"hello!", id="a letter too many"),
         pytest.param("base64", b"aGV*sbG8=", b"hello", id="a foreign letter"),
         pytest.param("base64", b"aGVsbG8=\n\n--\nlist footer", b"hello", id="a footer behind"),
+        pytest.param("base64", b"aGVs\nbG8=\nISEh\nIQ==\n", b"hello!!!!", id="several in a row"),
+        pytest.param("base64", b"aGVsbG8h\n\n____\nlist.footer, to leave", b"hello!", id="a footer behind, no padding"),
+        pytest.param("base64", b"aGVsbG8= ignored", b"hello", id="words behind the padding"),
+        pytest.param("base64", b"... here goes the image in base64 of\n 8000 letters ...", None, id="a placeholder"),
+        pytest.param("quoted-printable", b"a= \t\r\nb", b"ab", id="RFC 2045 6.7 (3): blanks behind a soft line break"),
+        pytest.param("quoted-printable", b"a=\rb\nc", b"ab\nc", id="a bare CR as soft line break"),
         pytest.param("base64", b"these are words of people and nothing else at all, so", None, id="no base64 at all"),
         pytest.param(
             "quoted-printable", b"caf=C3=A9 =\r\nau lait=ZZ", "café au lait=ZZ".encode(), id="quoted-printable"

@@ -24,6 +24,12 @@ _TOKEN = re.compile(
     r"|(?P<junk>[\"<>\[\]\\])",
     re.DOTALL,
 )
+# One mailbox of a list as nearly all programs write it; whatever differs is read piece by piece.
+_ATOM = r"[\w!#$%&'*+/^`{|}~.-]+"
+_BARE = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+_USUAL = re.compile(
+    rf"\s*(?:(?:({_ATOM}(?: {_ATOM})*|\"[^\"\\\s]+(?: [^\"\\\s]+)*\") ?)?<({_BARE})>|({_BARE}))\s*(?:,|\Z)"
+)
 _UNQUOTE = re.compile(r"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(r"[^\s\"(),:;<>@\[\]\\]+\Z")
 _ADDRESS = re.compile(
@@ -41,12 +47,29 @@ class Mailbox:
 
 def mailboxes(text: str) -> tuple[Mailbox, ...]:
     """Every mailbox in an unfolded address field; groups are opened, addresses without brackets are found (M3)."""
-    found: list[Mailbox] = []
+    found = _usual(text)
+    if found:
+        return tuple(found)
     for segment in _segments(text[:MAX_TEXT]):
         found.extend(_read(segment))
         if len(found) >= MAX_MAILBOXES:
             break
     return tuple(found[:MAX_MAILBOXES])
+
+
+def _usual(text: str) -> list[Mailbox]:
+    """The mailboxes of a field that holds nothing unusual; else none."""
+    found: list[Mailbox] = []
+    at = 0
+    while at < len(text) and len(found) < MAX_MAILBOXES:
+        match = _USUAL.match(text, at)
+        if match is None:
+            return []
+        local, _, domain = (match[2] or match[3]).rpartition("@")
+        name = match[1] or ""
+        found.append(Mailbox(decode_words(name.strip('"')).strip(), f"{local}@{domain.lower()}"))
+        at = match.end()
+    return found
 
 
 def normalise(address: str) -> str:

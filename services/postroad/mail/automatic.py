@@ -69,7 +69,7 @@ def _signs(headers: Headers) -> list[Automatic]:
     signs.extend(
         Automatic("answer", name.title())
         for name in _ANSWERING
-        if any(field.lower() not in _NO for field in headers.all_unfolded(name))
+        if name in headers and any(field.lower() not in _NO for field in headers.all_unfolded(name))
     )
     signs.extend(
         Automatic(degree, f"Precedence: {word}")

@@ -62,7 +62,7 @@ def read_body(root: Entity) -> Body:
     """
     parts = [part for part in root.leaves(into_messages=False) if _is_body(part)]
     replaced = _replaced(root)
-    texts = [part.text for part in parts if part.type == "text/plain"]
+    texts = [part.text for part in parts if part.type == "text/plain" and part.text]
     shown = [part for part in parts if part.text.strip() and id(part) not in replaced]
     html = ""
     if any(part.type == "text/html" for part in shown):

@@ -3,9 +3,10 @@
 import re
 from binascii import Error, a2b_base64, a2b_qp
 
-from postroad.mail.charset import decode
+from postroad.mail.charset import decode, encode
 
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+# A "?" inside is forbidden and sent all the same; what looks like the next word's beginning ends the search.
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?((?:[^?=]+|\?(?!=)|=(?!\?[^=\s]))*)\?=")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
@@ -15,7 +16,7 @@ def unfold(value: bytes) -> str:
     text = value.decode("ascii") if value.isascii() else decode(value)
     if "\n" in text:
         text = text.replace("\n\t", "\n ").replace("\n", "")
-    return _CONTROL.sub("", text).strip()
+    return (text if text.isprintable() else _CONTROL.sub("", text)).strip()
 
 
 def decode_words(text: str) -> str:
@@ -30,12 +31,12 @@ def decode_words(text: str) -> str:
     pending: list[bytes] = []
     charset, at = "", 0
     for word in _WORD.finditer(text):
-        octets = _octets(word[2], word[3])
+        label = word[1].partition("*")[0].lower()  # RFC 2231 5: a language may follow
+        octets = _octets(word[2], word[3], label)
         if octets is None:  # stays as it is, with the text that follows
             continue
         gap = text[at : word.start()]
         adjacent = bool(charset) and not gap.strip()
-        label = word[1].partition("*")[0].lower()  # RFC 2231 5: a language may follow
         if not adjacent or label != charset:
             done.append(decode(b"".join(pending), charset))
             pending = []
@@ -48,8 +49,8 @@ def decode_words(text: str) -> str:
     return _CONTROL.sub("", "".join(done))
 
 
-def _octets(encoding: str, encoded: str) -> bytes | None:
-    raw = encoded.encode("utf-8", "replace")
+def _octets(encoding: str, encoded: str, label: str) -> bytes | None:
+    raw = encoded.encode("ascii") if encoded.isascii() else encode(encoded, label)  # raw 8-bit inside a word
     if encoding in "qQ":
         return a2b_qp(raw.replace(b" ", b"_"), header=True)
     letters = _NOT_BASE64.sub(b"", raw)

@@ -1,11 +1,11 @@
 """One part of a mail (RFC 2045 2.4): its header, its span of bytes, and what they say when decoded."""
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 
 from postroad.mail.charset import decode
 from postroad.mail.header import Headers
-from postroad.mail.parameter import media_type, parameters, token
+from postroad.mail.lazy import lazy
+from postroad.mail.parameter import disposition, media_type, token
 from postroad.mail.transfer import decode_transfer
 
 MAX_DEPTH = 60
@@ -23,6 +23,7 @@ class Entity:
         self.headers = headers
         self.start = start
         self.end = len(buffer)
+        self.closed = False  # by a delimiter of its own multipart, neither an outer one nor the end of the source
         self.depth = depth
         self.children: list[Entity] = []
         self.declared, self.parameters = _content_type(self.headers, default)
@@ -49,7 +50,7 @@ class Entity:
         """Whether it is a whole attached mail (RFC 2046 5.2.1, RFC 6532 3.7)."""
         return self.declared in _MESSAGE
 
-    @cached_property
+    @lazy
     def encoding(self) -> str:
         """The transfer encoding in lower case, "" when it changes nothing."""
         word = token(self.headers.unfolded("content-transfer-encoding"))
@@ -60,12 +61,12 @@ class Entity:
         """The body as it stands in the source."""
         return self.buffer[self.start : self.end]
 
-    @cached_property
+    @lazy
     def payload(self) -> bytes:
         """The body after transfer decoding (RFC 2045 6)."""
         return decode_transfer(self.span, self.encoding)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The payload as text with line ends "\\n" (M8)."""
         text = decode(self.payload, self.charset)
@@ -76,18 +77,21 @@ class Entity:
         """The declared charset, "" when none is."""
         return self.parameters.get("charset", "")
 
-    @cached_property
+    @property
     def disposition(self) -> str:
         """RFC 2183: "inline", "attachment", another word, or "" when absent."""
-        return token(self.headers.unfolded("content-disposition"))
+        return self._disposition[0]
 
-    @cached_property
+    @lazy
     def filename(self) -> str:
         """The name from Content-Disposition, else from Content-Type; "" when neither has one."""
-        named = parameters(_parameter_part(self.headers.unfolded("content-disposition"))).get("filename", "")
-        return (named or self.parameters.get("name", "")).strip()
+        return (self._disposition[1].get("filename", "") or self.parameters.get("name", "")).strip()
 
-    @cached_property
+    @lazy
+    def _disposition(self) -> tuple[str, Mapping[str, str]]:
+        return disposition(self.headers.unfolded("content-disposition"))
+
+    @lazy
     def content_id(self) -> str:
         """RFC 2045 7, without its brackets."""
         return "".join(self.headers.unfolded("content-id").split()).removeprefix("<").removesuffix(">")
@@ -102,19 +106,15 @@ class Entity:
                 stack.extend(reversed(entity.children))
 
     def leaves(self, *, into_messages: bool = True) -> Iterator["Entity"]:
-        """The parts that hold content: no multiparts, no opened messages, no empty remains of a delimiter."""
+        """The parts that hold content: no multiparts, no opened messages, no empty remains of a last delimiter."""
         for entity in self.walk(into_messages=into_messages):
             if entity.children and (into_messages or not entity.is_message):
                 continue
-            if entity.span.strip() or (entity.headers and not entity.is_multipart):
+            if (not entity.is_multipart and (entity.headers or entity.closed)) or entity.span.strip():
                 yield entity
 
 
-def _content_type(headers: Headers, default: str) -> tuple[str, dict[str, str]]:
+def _content_type(headers: Headers, default: str) -> tuple[str, Mapping[str, str]]:
     field = headers.unfolded("content-type")
-    declared, named = media_type(field) if field else ("", {})
+    declared, named = media_type(field) if field else ("", dict[str, str]())
     return declared or (default if not field else "text/plain"), named
-
-
-def _parameter_part(field: str) -> str:
-    return field[field.find(";") :] if ";" in field else ""

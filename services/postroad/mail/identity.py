@@ -19,8 +19,10 @@ _ORIGINATOR = ("from", "sender", "reply-to", "date", "subject", "to", "cc", "ref
 
 def message_ids(field: str) -> tuple[str, ...]:
     """The ids of References or In-Reply-To, in order, with brackets, white space inside removed (M4)."""
-    found = (_SPACE.sub("", match[1]) for match in _ID.finditer(decode_words(field)))
-    return tuple(f"<{inner}>" for inner in found if inner)[-MAX_IDS:]
+    if not field:
+        return ()
+    found = ("".join(inner.split()) for inner in _ID.findall(decode_words(field)))
+    return tuple([f"<{inner}>" for inner in found if inner][-MAX_IDS:])
 
 
 def message_id(field: str) -> str:

@@ -1,6 +1,8 @@
 """Structured fields with parameters: Content-Type, Content-Disposition (RFC 2045 5.1, RFC 2183, RFC 2231)."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from postroad.mail.charset import decode
@@ -9,23 +11,43 @@ from postroad.mail.encoded_word import decode_words
 MAX_PARAMETERS = 500
 """Parameters read of one field, continued sections counted each."""
 
-_TYPE = re.compile(r"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
-_TOKEN = re.compile(r"\s*([\w!#$&^.+-]{1,127})")
+_USUAL = 60  # characters of a field that many mails have in common, such as "text/plain; charset=utf-8"
+_WORD = r"[\w!#$%&'*+.^`|~-]{1,127}"
+_TYPE = re.compile(rf"\s*({_WORD}/{_WORD})")
+_TOKEN = re.compile(rf"\s*({_WORD})")
 _PARAMETER = re.compile(r";\s*([^\s=;\"]{1,100})\s*=\s*(\"(?:[^\"\\]|\\.)*\"?|[^;]*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\([\"\\])")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*?)\Z")
 _SAME_TYPE = {"binary/octet-stream": "application/octet-stream"}
 
 
-def media_type(field: str) -> tuple[str, dict[str, str]]:
+def media_type(field: str) -> tuple[str, Mapping[str, str]]:
     """Lower-cased type ("" when none can be read) and parameters of a Content-Type field."""
+    return _usual_type(field) if len(field) <= _USUAL else _media_type(field)
+
+
+@lru_cache(maxsize=512)
+def _usual_type(field: str) -> tuple[str, Mapping[str, str]]:
+    return _media_type(field)
+
+
+def _media_type(field: str) -> tuple[str, Mapping[str, str]]:
     match = _TYPE.match(field)
     if match is None:
-        return "", parameters(field)
+        return "multipart/mixed" if token(field) == "multipart" else "", parameters(field)
     rest = field[match.end() :].lstrip()
     name = match[1].lower()
     # "application/pdf name=x": the semicolon forgotten.
     return _SAME_TYPE.get(name, name), parameters(rest if rest.startswith(";") else ";" + rest)
+
+
+def disposition(field: str) -> tuple[str, Mapping[str, str]]:
+    """Lower-cased disposition ("" when none can be read) and parameters of a Content-Disposition field."""
+    word = _TOKEN.match(field)
+    rest = field[word.end() :].lstrip() if word else field
+    if rest.startswith("="):  # "filename=x": the disposition forgotten
+        return "", parameters(";" + field)
+    return token(field), parameters(rest if rest.startswith(";") else ";" + rest)
 
 
 def token(field: str) -> str:

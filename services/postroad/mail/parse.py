@@ -1,7 +1,6 @@
 """Reading a mail (M1-M8): bytes in, everything that rules ask about out. Never raises, whatever the bytes."""
 
 from datetime import datetime
-from functools import cached_property
 from itertools import islice
 
 from postroad.mail.address import MAX_MAILBOXES, Mailbox, bare_address, mailboxes
@@ -13,6 +12,7 @@ from postroad.mail.entity import Entity
 from postroad.mail.header import Headers
 from postroad.mail.html_text import html_to_text
 from postroad.mail.identity import derived_id, message_id, message_ids
+from postroad.mail.lazy import lazy
 from postroad.mail.reply_text import fold, strip_reply
 from postroad.mail.report import Report, is_report, read_report
 from postroad.mail.tree import read_tree
@@ -35,120 +35,120 @@ class Mail:
         """The fields as they stand, for what is not read here."""
         return self.root.headers
 
-    @cached_property
+    @lazy
     def message_id(self) -> str:
         """`<...>`, white space removed; "" when missing: then `derived_id` names it."""
         return message_id(self.headers.unfolded("message-id"))
 
-    @cached_property
+    @lazy
     def derived_id(self) -> str:
         """An id made of the originator's fields and the body (I6); the same for every copy."""
         return derived_id(self.headers, self.raw[self.root.start :])
 
-    @cached_property
+    @lazy
     def from_(self) -> tuple[Mailbox, ...]:
         """The first is the author (M2); empty when the mail has none."""
         return self._mailboxes("from")
 
-    @cached_property
+    @lazy
     def sender(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.2."""
         return self._mailboxes("sender")
 
-    @cached_property
+    @lazy
     def reply_to(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.2; it does not make the author."""
         return self._mailboxes("reply-to")
 
-    @cached_property
+    @lazy
     def to(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.3, several fields joined."""
         return self._mailboxes("to")
 
-    @cached_property
+    @lazy
     def cc(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.3, several fields joined."""
         return self._mailboxes("cc")
 
-    @cached_property
+    @lazy
     def delivered_to(self) -> tuple[Mailbox, ...]:
         """RFC 9228, topmost first."""
         return self._mailboxes("delivered-to")
 
-    @cached_property
+    @lazy
     def resent_to(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.6, of every time it was resent."""
         return self._mailboxes("resent-to")
 
-    @cached_property
+    @lazy
     def resent_cc(self) -> tuple[Mailbox, ...]:
         """RFC 5322 3.6.6, of every time it was resent."""
         return self._mailboxes("resent-cc")
 
-    @cached_property
+    @lazy
     def return_path(self) -> str | None:
         """The topmost Return-Path (RFC 5321 4.4): None when absent or blank, "" for the null one."""
         field = self.headers.unfolded("return-path")
         inner = "".join(field.split()).removeprefix("<").removesuffix(">")
         return (bare_address(field) or inner) if field else None
 
-    @cached_property
+    @lazy
     def subject(self) -> str:
         """Decoded and unfolded (M5)."""
         return self.headers.text("subject")
 
-    @cached_property
+    @lazy
     def date(self) -> datetime | None:
         """In UTC; None when absent or unreadable (M5)."""
         return parse_date(self.headers.unfolded("date"))
 
-    @cached_property
+    @lazy
     def references(self) -> tuple[str, ...]:
         """RFC 5322 3.6.4, oldest first (M4)."""
         return self._ids("references")
 
-    @cached_property
+    @lazy
     def in_reply_to(self) -> tuple[str, ...]:
         """RFC 5322 3.6.4; counts as the last of the references (M4)."""
         return self._ids("in-reply-to")
 
-    @cached_property
+    @lazy
     def automatic(self) -> Automatic | None:
         """By its header alone (L7); who knows the envelope asks `automatic.automatic(mail.headers, reverse_path)`."""
         return automatic(self.headers, None)
 
-    @cached_property
+    @lazy
     def suppress_notices(self) -> bool:
         """X-Auto-Response-Suppress asks for no notice (L7)."""
         return suppresses_notices(self.headers)
 
-    @cached_property
+    @lazy
     def list_id(self) -> str:
         """RFC 2919, what stands in the brackets; "" when it is no list's mail."""
         field = self.headers.text("list-id")
         return (field.rpartition("<")[2].partition(">")[0] if "<" in field else field).strip()
 
-    @cached_property
+    @lazy
     def authentication(self) -> tuple[AuthenticationResults, ...]:
         """Authentication-Results (RFC 8601), topmost first; believe only those of an edge that you trust (I7)."""
         return authentication_results(self.headers)
 
-    @cached_property
+    @lazy
     def report(self) -> Report | None:
         """What it reports if it is a report by its own looks (P1), else None."""
         return self.as_report if is_report(self.root) else None
 
-    @cached_property
+    @lazy
     def as_report(self) -> Report:
         """Read as a report whatever it looks like: for mail that came to a bounce address."""
         return read_report(self.root)
 
-    @cached_property
+    @lazy
     def leaves(self) -> tuple[Leaf, ...]:
         """Every part with content, in order, attached mails opened."""
         return read_leaves(self.root)
 
-    @cached_property
+    @lazy
     def attachments(self) -> tuple[Attachment, ...]:
         """What goes beside the text (M7); an attached mail is one, whole."""
         return read_attachments(self.root)
@@ -163,26 +163,29 @@ class Mail:
         """What to show (M6), not sanitised; "" when there is only text."""
         return self._body.html
 
-    @cached_property
+    @lazy
     def reply_text(self) -> str:
         """The new words alone: without quotes and signature."""
         return strip_reply(self._words)
 
-    @cached_property
+    @lazy
     def folded_body(self) -> str:
         """The body as L6 compares it: no quotes, no signature, white space folded."""
         return fold(self.reply_text)
 
-    @cached_property
+    @lazy
     def _body(self) -> Body:
         return read_body(self.root)
 
-    @cached_property
+    @lazy
     def _words(self) -> str:
-        return self._body.text if self._body.text.strip() else html_to_text(self._body.html)
+        return self._body.text if self._body.text.strip() else html_to_text(self._body.html, marks=True)
 
     def _mailboxes(self, name: str) -> tuple[Mailbox, ...]:
-        found = (box for field in self.headers.all_unfolded(name) for box in mailboxes(field))
+        fields = self.headers.all_unfolded(name)
+        if len(fields) <= 1:
+            return mailboxes(fields[0]) if fields else ()
+        found = (box for field in fields for box in mailboxes(field))
         return tuple(islice(found, MAX_MAILBOXES))
 
     def _ids(self, name: str) -> tuple[str, ...]:

@@ -2,97 +2,135 @@
 
 import re
 
-_WINDOW = 5  # lines over which an introduction may be wrapped
+from postroad.mail.quotation_words import FORWARDED, FROM, MESSAGE, OPENINGS, OTHER, SURE, WROTE, any_of
+
+INTRODUCTION = "\ue0f1"
+"""A line that stands for an introduction which HTML has marked, whatever its language (a private-use character)."""
+MESSAGE_BELOW = "\ue0f2"
+"""Likewise, for the beginning of another message."""
+BLANK = " \t\r\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+"""What may stand before the first letter of a line without being seen."""
+
+_WRAPPED = 5  # lines over which an introduction may be wrapped
 _LONGEST = 400  # characters of a line that are looked at
-_HEADER_LINES = 7  # lines after "From:" among which other fields are expected
+_HEADER_LINES = 7  # lines below the first field among which others are expected
+_MARKS = BLANK + ">*_#|"
+_COLON = "[:\uff1a]"
 
-
-def _any(*words: str) -> str:
-    return "|".join(words)
-
-
-_VERBS = (
-    *("wrote", "writes", "a écrit", "schrieb", "schrieb am", "schrieb folgendes", "geschrieben", "escribió"),
-    *("escreveu", "ha scritto", "schreef", "volgende geschreven", "skrev", "kirjoitti", "napisał", "napisał(a)"),
-    *("napsal", "napsal(a)", "написал", "написал(а)", "пише", "写道"),
-)
-_VERB = _any(*(re.escape(verb) for verb in sorted(_VERBS, key=len, reverse=True)))
-_OPENING = re.compile(
-    _any(
-        r"\W{0,8}(?:On|Le|Am|El|Il|Op|Em|Den|Dnia|W dniu|På|At|在)\b",
-        r".{0,200}\b(?:19|20)\d\d\b",
-        r".{0,200}<\s*(?:mailto:)?[^\s<>]{1,100}@",
-    ),
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(rf"(?:\b|[\s>\"\)])(?:{_VERB})\W{{0,8}}\Z", re.IGNORECASE)
-_BOX = r"@[^\s<>]{1,200}\s?(?:<mailto:[^<>]{1,200}>)?>"
-_NAMED = re.compile(  # "NAME <address> schrieb am DATE:" and "DATE schrieb NAME <address>:"
-    rf"(?:{_BOX}\s*(?:{_VERB})\b.{{0,80}}|\d.{{0,80}}\b(?:{_VERB})\b.{{0,120}}{_BOX}):\s*\Z", re.IGNORECASE
-)
-_DATED = re.compile(  # "2016-10-24 15:36 GMT+02:00 NAME <address>:"
+_DATE = r"(?:\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[年년])"
+_TIME = r"\d{1,2}[:.h]\d\d"
+_WHEN = re.compile(rf"{_DATE}|{_TIME}")
+_DAY = re.compile(_DATE)
+_ADDRESS = re.compile(r"[^\s<>\[\]()]@[^\s<>\[\]()]")
+_BRACKETED = re.compile(r"(?:[<(\[]|&lt;)\s*(?:mailto:)?[^\s<>()]{1,100}@[^\s<>]{1,200}")
+_OPENING = re.compile(rf"\W{{0,8}}(?:(?:{OPENINGS})\b.{{0,300}}\d|\d|\w{{2,12}}[.,]{{1,2}} .{{0,40}}\d)", re.IGNORECASE)
+_VERBS = tuple(sorted((verb.lower() for verb in WROTE), key=len, reverse=True))
+_VERB = any_of(*WROTE)
+_WROTE = re.compile(rf"(?:\b|[\s>\")\d])(?:{_VERB})(?:\b|[\s<:])", re.IGNORECASE)
+_AFTER_VERB = " \t\u00a0\u202f:\uff1a*_>-\u200f\u202c"
+_MYSELF = re.compile(r"\bI (?:wrote|write)\W*\Z")
+_ISO_DATED = re.compile(  # "2016-10-24 15:36 GMT+02:00 Mary" and "2013/7/20 Mary <address>"
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: \d{1,2}:\d{2}(?::\d{2})?)? "
     r"(?:GMT[+-]\d\d:?\d\d .{1,200}|.{0,200}<[^\s<>]{1,200}@[^<>]{1,200}>:?\s*)\Z"
 )
-_RULED = _any(
-    *("Original Message", "Original Appointment", "Forwarded message", r"Forwarded by .{0,80}", "Reply message"),
-    *("Message d'origine", "Message original", "Message transféré", "Ursprüngliche Nachricht", "Originalnachricht"),
-    *("Weitergeleitete Nachricht", "Mensaje original", "Mensaje reenviado", "Mensagem (?:original|encaminhada)"),
-    *("Messaggio originale", "Messaggio inoltrato", "Oorspronkelijk bericht", "Doorgestuurd bericht"),
-    *("Ursprungligt meddelande", "Opprinnelig melding", "Oprindelig meddelelse", "原始邮件"),
+_BRACKET_CLOSED = re.compile(rf">\s?(?:{_VERB})?\s?{_COLON}\s*\Z", re.IGNORECASE)
+_FIRST = "-_=*0123456789" + MESSAGE_BELOW
+_LAST = ":\uff1a>*-" + INTRODUCTION
+_ENDS = ("wrote", "schrieb", "a écrit", "skrev", "schreef", "写道")
+
+_RULED = re.compile(
+    rf"[-_=]{{2,}}+\s*(?:{MESSAGE}|Forwarded by .{{0,80}}|.{{1,80}} (?:{_VERB}))\s*[-_=]{{2,}}[\s*]*\Z", re.IGNORECASE
 )
-_SEPARATOR = re.compile(
-    rf"(?:[-_]{{2,}}\s*(?:{_RULED})\s*[-_]{{2,}}|Begin forwarded message:"
-    r"|Début du message (?:réexpédié|transféré) ?:|Anfang der weitergeleiteten (?:E-?Mail|Nachricht):)[\s*]*\Z",
-    re.IGNORECASE,
+_TITLED = re.compile(r"[-_=]{3,}+\s*[^\s\-_=].{2,60}[^\s\-_=]\s*[-_=]{3,}[\s*]*\Z")
+_FORWARDED = re.compile(rf"(?:{FORWARDED})\s?{_COLON}[\s*]*\Z", re.IGNORECASE)
+_FIELD = re.compile(
+    rf"(?:(?P<author>{FROM})|(?P<sure>{SURE})|(?P<other>{OTHER}))\s?\*{{0,2}}\s?{_COLON}", re.IGNORECASE
 )
-_SEPARATES = ("--", "__", "be", "dé", "an")  # how those begin: asked first, because most lines do not
-_FROM = re.compile(r"(?:From|Von|De|Da|Van|Från|Fra|Od|От|Від|发件人)\s?\*?\s?[:\uff1a]", re.IGNORECASE)
-_FIELDS = _any(
-    *("Sent", "Date", "To", "Cc", "Bcc", "Subject", "Reply-To", "Importance"),
-    *("Gesendet", "Datum", "An", "Betreff", "Antwort an", "Envoyé", "À", "Objet", "Répondre à"),
-    *(r"Enviado(?: el)?", r"Enviada(?: em)?", "Fecha", "Para", "Asunto", "Assunto", "Data"),
-    *("Inviato", "A", "Oggetto", "Risposta", "Verzonden", "Aan", "Onderwerp", "Skickat", "Till", "Ämne"),
-    *("Sendt", "Til", "Emne", "Wysłano", "Do", "Temat", "Отправлено", "Дата", "Кому", "Тема"),
-    *("发送时间", "收件人", "主题"),
-)
-_FIELD = re.compile(rf"[\s*]*(?:{_FIELDS})\s?\*?\s?[:\uff1a]", re.IGNORECASE)
 
 
 def is_quoted(line: str) -> bool:
     """Whether the line carries a quoting mark."""
-    return line.lstrip(" \t").startswith(">")
+    return line.lstrip(BLANK).startswith(">")
 
 
 def opens_message(lines: list[str], at: int) -> bool:
-    """A separator line, or "From:" with other fields below, as mail programs set above what they quote."""
-    line = lines[at][:_LONGEST].lstrip(" \t>*")
-    if line[:2].lower() in _SEPARATES and _SEPARATOR.match(line):
+    """A separator line, or the block of fields that mail programs set above what they quote."""
+    line = lines[at][:_LONGEST].strip(BLANK + "*")
+    if line.startswith(MESSAGE_BELOW):
         return True
-    if not _FROM.match(line):
+    if line[:2] in ("--", "==", "__"):
+        if _RULED.match(line):
+            return True
+        below = range(at + 1, min(at + 4, len(lines)))
+        return _TITLED.match(line) is not None and any(_is_block(lines, first) for first in below)
+    return _FORWARDED.match(line) is not None or _is_block(lines, at)
+
+
+def _is_block(lines: list[str], at: int) -> bool:
+    """From and two other fields, or one if From has an address; one of them must be such as people do not write."""
+    if _FIELD.match(lines[at][:_LONGEST].lstrip(_MARKS)) is None:
         return False
-    below = lines[at + 1 : at + 1 + _HEADER_LINES]
-    return sum(1 for other in below if _FIELD.match(other[:_LONGEST])) >= 2
+    fields = [
+        (match.lastgroup, line)
+        for line in (line[:_LONGEST].lstrip(_MARKS) for line in lines[at : at + 1 + _HEADER_LINES])
+        if (match := _FIELD.match(line)) is not None
+    ]
+    kinds = [kind for kind, _ in fields]
+    addressed = any("@" in line for kind, line in fields if kind == "author")
+    if len(fields) == 2:
+        return addressed and any(kind == "sure" or (kind == "other" and _WHEN.search(line)) for kind, line in fields)
+    return len(fields) > 2 and "author" in kinds and (addressed or "sure" in kinds)
 
 
-def may_close(line: str) -> bool:
-    """Whether an introduction may end here: the cheap question, asked of every line once."""
-    end = line[-20:].rstrip(" \t-*").lower()
-    return end.endswith((":", "\uff1a")) or end.endswith(_VERBS)
+def closes_bracket(line: str) -> bool:
+    """Whether the ">" in front of the line is no quoting mark, but the end of an address wrapped in an introduction."""
+    return len(line) < 40 and _BRACKET_CLOSED.match(line) is not None
 
 
-def introduction(lines: list[str], closes: list[bool], at: int) -> int:
-    """The lines that "On ... wrote:" and its like take from `at` on, 0 if it is none; `closes`: `may_close` of each."""
-    first = lines[at][:_LONGEST].strip()
-    if first[:4].isdigit():
-        joined = (
-            first + " " + lines[at + 1][:_LONGEST].strip() if first.endswith("<") and at + 1 < len(lines) else first
-        )
-        if _DATED.match(joined):
-            return 1 if joined is first else 2
-    if not first or True not in closes[at : at + _WINDOW] or is_quoted(first):
+def may_turn(bare: str) -> bool:
+    """Whether the line, stripped of blanks, may be anything but words: the cheap question, asked of every line."""
+    return ":" in bare or bare[0] in _FIRST or bare[-1] in _LAST or bare.endswith(_ENDS)
+
+
+def introduction(lines: list[str], at: int, first: int) -> int:
+    """How many lines, of those from `first` to `at`, "On ... wrote:" and its like take that ends at `at`; or 0."""
+    last = lines[at].strip(BLANK)
+    if last == INTRODUCTION:
+        return 1
+    if not (last[-1:] in _LAST or last[:4].isdigit() or last.endswith(_ENDS)):
         return 0
-    size = closes.index(True, at) - at + 1
-    joined = " ".join(line[:_LONGEST].strip() for line in lines[at : at + size]).strip()
-    dated = "@" in joined or any(letter.isdigit() for letter in joined)
-    return size if dated and _OPENING.match(first) and (_CLOSING.search(joined) or _NAMED.search(joined)) else 0
+    found, joined = 0, ""
+    for size in range(1, min(_WRAPPED, at - first + 1) + 1):
+        line = lines[at - size + 1][:_LONGEST].strip(BLANK)
+        if size > 1 and (line.startswith(">") or (not line and not joined.startswith("<"))):
+            break
+        joined = f"{line} {joined}".strip()
+        starts_paragraph = size == at - first + 1 or not lines[at - size].strip(BLANK)
+        if (_OPENING.match(line) or size == 1 or (starts_paragraph and not found)) and _introduces(joined):
+            found = size
+    return found
+
+
+def _introduces(joined: str) -> bool:
+    if len(joined) > _LONGEST or _ISO_DATED.match(joined):
+        return len(joined) <= _LONGEST
+    addressed = _ADDRESS.search(joined) is not None
+    if _ends_in_verb(joined) and not _MYSELF.search(joined):
+        opened = _OPENING.match(joined) is not None
+        return addressed or (opened and _WHEN.search(joined) is not None) or _DAY.search(joined) is not None
+    if not addressed or not _WHEN.search(joined):
+        return False
+    lower = joined.lower()
+    if any(verb in lower for verb in _VERBS) and _WROTE.search(joined):
+        return True
+    return (
+        joined.rstrip("*_ ").endswith((":", "\uff1a")) and bool(_BRACKETED.search(joined)) and not _FIELD.match(joined)
+    )
+
+
+def _ends_in_verb(joined: str) -> bool:
+    end = joined.rstrip(_AFTER_VERB).lower()
+    if not end.endswith(_VERBS):
+        return False
+    verb = next(verb for verb in _VERBS if end.endswith(verb))
+    return not verb[0].isascii() or not end[: -len(verb)][-1:].isalpha()  # "rewrote" is none

@@ -4,86 +4,101 @@ A quote among one's own words, with an answer below it, stays as what the answer
 """
 
 import re
-from collections.abc import Iterator
 
-from postroad.mail.quotation import introduction, is_quoted, may_close, opens_message
+from postroad.mail.advertisement import is_advertisement
+from postroad.mail.quotation import (
+    BLANK,
+    INTRODUCTION,
+    MESSAGE_BELOW,
+    closes_bracket,
+    introduction,
+    is_quoted,
+    may_turn,
+    opens_message,
+)
 
 MAX_LINES = 20_000
 """Lines that are looked at; what comes after is kept as one."""
 
 _SIGNATURE = re.compile(r"-- ?\s*\Z")
 _RULE = re.compile(r"[\s_\-*#~=+ᐧ—]+\Z")
-_LONGEST = 200  # characters of a line that a telephone adds
-
-_DEVICE = (
-    r"(?:mobile|(?:cell|smart)?phone|iphone|ipad|ipod|android|blackberry|galaxy|samsung|windows|outlook|mail(?:box)?"
-    r"|yahoo|airmail|gmail|proton|thunderbird|handy|mobil\w*|téléphone|móvil|telef\w+|tablet|device)"
-)
-_ADVERTISEMENTS = (
-    r"sent (?:from|via|with|by) .{1,120}",
-    rf"(?:\w+ )?from (?:my )?{_DEVICE}\b.{{0,30}}",
-    r"get \[?outlook for .{0,120}",
-    r"envoyée? (?:depuis|de|à partir de|avec) .{0,80}",
-    r"enviad[oa] (?:desde|do|de|a partir) .{0,80}",
-    r"inviato (?:da|dal|dallo) .{0,80}",
-    r"(?:verzonden|verstuurd) (?:vanaf|met|van|via) .{0,80}",
-    r"gesendet (?:von|mit) .{0,80}",
-    r"(?:diese nachricht wurde )?von mein.{0,100}gesendet\.?",
-    r"(?:sendt fra|skickat från|wysłane z|отправлено с) .{0,80}",
-    r"從我的 .{0,30} 傳送",
-)
-_SENT_FROM = re.compile(rf"\W{{0,4}}(?:{'|'.join(_ADVERTISEMENTS)})\W*\Z", re.IGNORECASE)
-_NAMES_DEVICE = re.compile(rf"\b(?:my|a|an)\b|{_DEVICE}|https?:", re.IGNORECASE)
+_UNDERLINE = re.compile(r"\s*_{10,}\s*\Z")
+_FOOTER_LINES = 10  # lines with words that may follow a line of underscores and still be a signature or a list's footer
+_SENTENCE_ENDS = (".", "?", "!", ":", "\u3002", "\uff1f")
+_WRAPPING = 60  # columns at which careless programs begin to wrap the lines of others
 
 
 def strip_reply(text: str) -> str:
     """The words that are new in this mail; all of it when nothing seems new."""
-    kept = _without_tail(list(_own_lines(text.split("\n", MAX_LINES))))
-    return "\n".join(kept).strip("\n") or text.strip()
+    kept = _without_tail(_own_lines(text.split("\n", MAX_LINES)))
+    return "\n".join(kept).strip("\n") or text.replace(INTRODUCTION, "").replace(MESSAGE_BELOW, "").strip()
 
 
 def fold(words: str) -> str:
     """What `strip_reply` left, without any quoted line and with white space folded, for comparing (L6)."""
-    own = " ".join(line for line in words.split("\n") if not is_quoted(line)).split()
+    own = " ".join([line for line in words.split("\n") if not is_quoted(line)]).split() if ">" in words else []
     return " ".join(own or words.split())
 
 
-def _own_lines(lines: list[str]) -> Iterator[str]:
+def _own_lines(lines: list[str]) -> list[str]:
     """The lines that are not introduced as somebody else's, up to the signature."""
-    closes = [may_close(line) for line in lines]
-    at, begun = 0, False
+    own: list[str] = []
+    at, stretch, begun = 0, 0, -1  # the line looked at; the first after those left out; where own words begin in `own`
+    gap = True  # whether a blank line stands above
     while at < len(lines):
         line = lines[at]
-        if begun and _SIGNATURE.match(line):
-            return
-        if opens_message(lines, at):
-            if begun:
-                return
-            at = _after_header(lines, at)  # nothing but a forwarded mail: its words
-        elif size := introduction(lines, closes, at):
-            at += size
-            end = _after_quote(lines, at)
-            if begun and end == at:
-                return  # quoted without marks: the rest is theirs
-            at = end
-        else:
-            begun = begun or not (not line.strip() or is_quoted(line) or _RULE.match(line))
-            yield line
-            at += 1
+        bare = line.strip(BLANK)
+        if not bare or (bare[0] == ">" and not closes_bracket(bare)):
+            own.append(line)
+            at, gap = at + 1, not bare
+            continue
+        turning = may_turn(bare)
+        if begun >= 0 and (turning or gap) and _ends_words(lines, at, bare):
+            break
+        if turning and opens_message(lines, at):
+            if begun >= 0:
+                break
+            at = stretch = _after_header(lines, at)  # nothing but a forwarded mail: its words
+            continue
+        if turning and (size := introduction(lines, at, stretch)):
+            del own[len(own) - size + 1 :]
+            begun = begun if begun < len(own) else -1
+            end = _after_quote(lines, at + 1)
+            if begun >= 0 and end == at + 1:
+                break  # quoted without marks: the rest is theirs
+            at = stretch = end
+            continue
+        if begun >= 0 or not is_advertisement(bare):
+            if begun < 0 and not _RULE.match(line):
+                begun = len(own)
+            own.append(line)
+        at, gap = at + 1, False
+    return own
+
+
+def _ends_words(lines: list[str], at: int, bare: str) -> bool:
+    """A signature, a list's footer, or what a telephone adds, standing alone."""
+    if bare[0] == "-":
+        return _SIGNATURE.match(lines[at]) is not None
+    if bare[0] == "_":
+        rest = lines[at + 1 : at + 1 + 4 * _FOOTER_LINES]
+        short = at + 1 + len(rest) == len(lines) and sum(1 for line in rest if line.strip()) <= _FOOTER_LINES
+        return short and _UNDERLINE.match(lines[at]) is not None
+    if lines[at - 1].strip(BLANK) or (at + 1 < len(lines) and lines[at + 1].strip(BLANK)):
+        return False
+    return is_advertisement(bare)
 
 
 def _without_tail(lines: list[str]) -> list[str]:
-    """Trailing quotes, rules, and the advertisement of the sender's telephone removed."""
+    """Trailing quotes, rules and advertisements removed."""
     end = len(lines)
-    while end and _is_tail(lines[end - 1]):
+    while end and _is_tail(lines[end - 1].strip(BLANK)):
         end -= 1
     return [line.rstrip() for line in lines[:end]]
 
 
-def _is_tail(line: str) -> bool:
-    if not line.strip() or is_quoted(line) or _RULE.match(line):
-        return True
-    return len(line) <= _LONGEST and _SENT_FROM.match(line) is not None and _NAMES_DEVICE.search(line) is not None
+def _is_tail(bare: str) -> bool:
+    return not bare or bare[0] == ">" or _RULE.match(bare) is not None or is_advertisement(bare)
 
 
 def _after_header(lines: list[str], at: int) -> int:
@@ -97,8 +112,23 @@ def _after_header(lines: list[str], at: int) -> int:
 def _after_quote(lines: list[str], at: int) -> int:
     """The end of the marked quote that begins here, blank lines in it included; `at` when there is none."""
     end = at
-    while at < len(lines) and (not lines[at].strip() or is_quoted(lines[at])):
+    while at < len(lines):
+        bare = lines[at].lstrip(BLANK)
+        if bare.startswith(">") or (bare and end == at and _is_wrapped(lines, at)):
+            end = at + 1
+        elif bare:
+            break
         at += 1
-        if is_quoted(lines[at - 1]):
-            end = at
     return end
+
+
+def _is_wrapped(lines: list[str], at: int) -> bool:
+    """The rest of a quoted line that a program has wrapped without its mark."""
+    before = lines[at - 1].rstrip()
+    return (
+        is_quoted(before)
+        and len(before) >= _WRAPPING
+        and not before.endswith(_SENTENCE_ENDS)
+        and at + 1 < len(lines)
+        and is_quoted(lines[at + 1])
+    )

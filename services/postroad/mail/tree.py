@@ -12,8 +12,9 @@ from postroad.mail.header import Headers, read_header
 MAX_PARTS = 5_000
 """Parts of one mail; what comes after belongs to the last one."""
 
-_MAX_DELIMITER = 300  # octets of a line that may still be a delimiter
+_MAX_DELIMITER = 10_000  # octets of a line that may still be a delimiter
 _MAX_LOOKALIKES = 200_000  # lines that begin with two hyphens and are none; after so many the search ends
+_BEFORE_FIRST = 100_000  # octets within which the first delimiter is looked for when its name ends in a blank
 _PART_HEADER = re.compile(rb"Content-[A-Za-z-]{1,40}[ \t]*:", re.IGNORECASE)
 
 
@@ -85,11 +86,13 @@ class _Scan:
         end = len(self.buffer) if end < 0 else end
         if end - line > _MAX_DELIMITER:
             return end
-        name = self.buffer[line + 2 : end].rstrip()
-        level, closing = self.level.get(name), False
-        if level is None and name.endswith(b"--"):
-            level = self.level.get(name[:-2])
-            closing = level is not None
+        name = self.buffer[line + 2 : end].rstrip(b"\r")
+        level, closing = self._opened(name)
+        if level is None and name[-1:].isspace():
+            name = name.rstrip()
+            level, closing = self._opened(name)
+        if level is None and (b" " in name or b"\t" in name):
+            level, closing = self._opened(name.split(None, 1)[0])  # RFC 2046 5.1.1: that the line begins so is enough
         if level is None and name and self._unsplit() and _PART_HEADER.match(self.buffer, end + 1):
             level = self._name(name)  # a declared boundary that does not occur, or none declared
         if level is None:
@@ -106,6 +109,14 @@ class _Scan:
         parent.children.append(part)
         return self._enter(part)
 
+    def _opened(self, name: bytes) -> tuple[int | None, bool]:
+        """Whose delimiter this is, and whether the closing one."""
+        level = self.level.get(name)
+        if level is None and name.endswith(b"--"):
+            level = self.level.get(name[:-2])
+            return level, level is not None
+        return level, False
+
     def _enter(self, entity: Entity) -> int:
         """Opens an entity, and the message inside if it is one; answers where to go on."""
         while True:
@@ -117,8 +128,11 @@ class _Scan:
             if entity.encoding:
                 self.encoded.append(entity)
             if entity.is_multipart:
-                if boundary := entity.parameters.get("boundary", "").rstrip().encode("utf-8", "replace"):
-                    self._name(boundary)
+                if boundary := entity.parameters.get("boundary", "").encode("utf-8", "replace"):
+                    # RFC 2046 5.1.1: it ends in no blank. Where it does, transit has mostly stripped the delimiters.
+                    end = entity.start + _BEFORE_FIRST
+                    exact = not boundary[-1:].isspace() or self.buffer.find(b"--" + boundary, entity.start, end) >= 0
+                    self._name(boundary if exact else boundary.rstrip())
                 return entity.start
             if entity.encoding:
                 return entity.start
@@ -145,6 +159,7 @@ class _Scan:
                 end -= 1
         while len(self.open) > level:
             entity = self.open.pop()
+            entity.closed = strip and len(self.open) == level
             entity.end = max(end, entity.start)
             for boundary in self.names.pop():
                 del self.level[boundary]
