@@ -105,3 +105,16 @@ def test_one_of_our_own_addresses_is_never_author_or_follower(story: Story) -> N
     assert not record["post"]["author"]["contact"]
     assert not record["post"]["author"]["address"]
     assert not record["followers"]
+
+
+def test_a_large_thread_is_told_in_steps_each_follower_once(story: Story) -> None:
+    story.apply(contact=[ANNA], parameters={"mail.daily.limit": 0})
+    thread = story.thread(story.mail())
+    crowd = [f"member{number:04}@crowd.example" for number in range(501)]
+    story.event("thread.followed", thread=thread, followers=[{"address": address} for address in crowd])
+    message_id = story.post(thread)
+    assert sorted(copy.recipient for copy in story.sent()) == crowd
+    assert {copy["Message-ID"] for copy in story.sent()} == {message_id}
+    assert len({copy.mail_from for copy in story.sent()}) == 501
+    plans = story.events("notification.planned", thread=thread)
+    assert [len(plan["followers"]) for plan in plans if plan["message_id"] == message_id] == [500, 1]

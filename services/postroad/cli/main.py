@@ -40,12 +40,13 @@ COMMANDS = (
     ("budgets", "postroad.cli.budgets:budgets", "Budgets of the loop guard near their limit."),
     ("explain", "postroad.cli.explain:explain_", "What would happen to a mail, or to an address, now, rule by rule."),
     ("mailbox", "postroad.cli.mailbox:app", "Incoming mailboxes: list, and confirm by a login that works."),
-    ("doctor", "postroad.cli.doctor:app", "What is missing or wrong: the DNS of domains that mail is sent from."),
+    ("doctor", "postroad.cli.doctor:app", "What is missing or wrong, and what to do about it; also in a domain's DNS."),
     ("simulate", "postroad.cli.simulate:simulate", "Play a scenario in memory: JSON lines in, JSON lines out."),
     ("trace", "postroad.cli.trace:trace", "One mail's story, by Message-ID, event, thread or notification."),
     ("parse", "postroad.cli.parse:parse", "What we read in a mail: fields, text, attachments."),
     ("bounce", "postroad.cli.bounce:bounce", "What we read in a report: who failed, for good or not, and why."),
     ("schemas", "postroad.cli.schemas:schemas", "The events' JSON Schema and AsyncAPI document."),
+    ("manifests", "postroad.cli.manifests:manifests", "Kubernetes manifests: topics, users, workers."),
 )
 
 
