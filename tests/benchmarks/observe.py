@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,8 +35,8 @@ def cost() -> tuple[float, float]:
         observed.append(_one_run())
         with _unobserved():
             bare.append(_one_run())
-    shares = [one / other - 1 for one, other in zip(observed, bare, strict=True)]
-    return statistics.median(observed) / MAILS * 1e6, statistics.median(shares)
+    # What else goes on here only adds: the least of each is nearest to what it costs.
+    return min(observed) / MAILS * 1e6, min(observed) / min(bare) - 1
 
 
 @contextlib.contextmanager

@@ -26,7 +26,9 @@ AIOSMTPD = "aiosmtpd only in ingest's doors"
 IMAPCLIENT = "imapclient and poplib only in ingest's doors"
 AIOSMTPLIB = "aiosmtplib only in dispatch's transports"
 PROMETHEUS = "prometheus_client only where figures are served"
+OPENTELEMETRY = "opentelemetry only where spans are made"
 ALL = {SCHEMAS, WORKERS, CORES, SHELLS, LAYERS, FAUST, AIOKAFKA, AIOHTTP, AIOSMTPD, IMAPCLIENT, AIOSMTPLIB, PROMETHEUS}
+ALL |= {OPENTELEMETRY}
 
 PLANTED = [
     (SCHEMAS, "schemas/postroad_schemas/event.py", "import idna", "a client library in the events"),
@@ -54,6 +56,12 @@ PLANTED = [
     (AIOSMTPD, "services/postroad/tour/letters.py", "import aiosmtpd", "a door in the tour"),
     (IMAPCLIENT, "services/postroad/cli/main.py", "import imapclient", "a mailbox's library in the command"),
     (AIOSMTPLIB, "services/postroad/cli/parse.py", "import aiosmtplib", "sending from the command"),
+    (
+        OPENTELEMETRY,
+        "services/postroad/runtime/observe/watch.py",
+        "import opentelemetry",
+        "spans where events are counted",
+    ),
     (PROMETHEUS, "services/postroad/runtime/observe/watch.py", "import prometheus_client", "the library in a runner"),
 ]
 

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from postroad.cli.worker import app
-from postroad.runtime import process
+from postroad.runtime import logs
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Config, Kafka
 from postroad.runtime.kafka.engine import Engine
@@ -37,7 +37,7 @@ SOON = Times(tick=1.0, start=1.0, patience=3.0)
 def told(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
     """What the log tells; its stream is this test's own, so the log is as it was afterwards."""
     before = logging.getLogger().handlers[:]
-    process.configure_logs()
+    logs.configure()
     yield capfd
     structlog.reset_defaults()
     logging.getLogger().handlers[:] = before

@@ -16,9 +16,12 @@ from postroad.ingest.doors.smtp import SmtpDoor
 from postroad.ingest.worker import WORKER as INGEST
 from postroad.loop_guard.worker import WORKER as LOOP_GUARD
 from postroad.routing.worker import WORKER as ROUTING
+from postroad.runtime import logs, tracing
 from postroad.runtime.config import Config
 from postroad.runtime.embedded import Embedded
 from postroad.runtime.objects import open_store
+from postroad.runtime.observe.observer import UP, Observer
+from postroad.runtime.observe.store import TimedStore
 from postroad.runtime.signing import sign_with_own_key
 from postroad.runtime.worker import Worker
 
@@ -39,11 +42,18 @@ def up(*, config: Settings = None) -> int:
         store = open_store(settings.store.url)
     except ValueError as error:
         return complain(str(error), os.EX_CONFIG)
-    embedded = Embedded(Path(settings.log.path), workers(settings), store, settings)
-    return asyncio.run(_run(embedded, settings))
+    logs.configure(settings.logs)
+    embedded = Embedded(Path(settings.log.path), workers(settings), TimedStore(store), settings)
+    return asyncio.run(_observed(embedded, settings))
 
 
-async def _run(embedded: Embedded, settings: Config) -> int:
+async def _observed(embedded: Embedded, settings: Config) -> int:
+    async with Observer(UP, settings.metrics) as observer:
+        with tracing.exporting(settings.traces, UP):
+            return await _run(embedded, settings, observer)
+
+
+async def _run(embedded: Embedded, settings: Config, observer: Observer) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -60,8 +70,13 @@ async def _run(embedded: Embedded, settings: Config) -> int:
             file=sys.stderr,
             flush=True,
         )
+        if words := observer.trouble or (observer.address and f"figures at {observer.address}/metrics"):
+            print(f"postroad: {words}", file=sys.stderr, flush=True)
+        observer.look_at(embedded.readers, embedded.views, held=embedded.held)
+        observer.ready_when({})
         return await _until(stopping, embedded)
     finally:
+        observer.stopping()
         await embedded.stop()
 
 

@@ -22,6 +22,15 @@ Settings = Annotated[
     Path | None, cyclopts.Parameter(name="--config", help="Settings; without it everything has its default.")
 ]
 
+MetricsPort = Annotated[
+    int | None,
+    cyclopts.Parameter(
+        name="--metrics-port",
+        help="Where /metrics, /healthz and /readyz are answered; 0: nowhere. By default `port` of [metrics].",
+        validator=cyclopts.validators.Number(gte=0, lte=65535),
+    ),
+]
+
 app = cyclopts.App(
     name="worker",
     help="""Run one worker of a cluster, until SIGTERM.
@@ -31,7 +40,7 @@ app = cyclopts.App(
 
 
 @app.default
-def worker(name: str, /, *, kafka: Bootstrap = "", config: Settings = None) -> int:
+def worker(name: str, /, *, kafka: Bootstrap = "", config: Settings = None, metrics_port: MetricsPort = None) -> int:
     """Run one worker.
 
     Parameters
@@ -43,14 +52,19 @@ def worker(name: str, /, *, kafka: Bootstrap = "", config: Settings = None) -> i
         return refused("worker", f"there is no worker {name!r}: it is one of {', '.join(WORKERS)}", os.EX_USAGE)
     try:
         settings = settings_of(config, kafka)
+        if metrics_port is not None:
+            served = msgspec.structs.replace(settings.metrics, port=metrics_port)
+            settings = msgspec.structs.replace(settings, metrics=served)
     except ConfigError as error:
         return refused("worker", str(error), os.EX_CONFIG)
 
-    from postroad.runtime import process
+    from postroad.runtime import logs, process
     from postroad.runtime.kafka.workers import load as load_worker
+    from postroad.runtime.observe.observer import Observer
 
-    process.configure_logs()
-    return asyncio.run(process.run(load_worker(name, settings), settings))
+    logs.configure(settings.logs)
+    observer = Observer(name, settings.metrics)
+    return asyncio.run(process.run(load_worker(name, settings), settings, observer=observer))
 
 
 def settings_of(path: Path | None, bootstrap: str = "", **kafka: int | None) -> Config:

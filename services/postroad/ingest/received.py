@@ -24,6 +24,8 @@ from postroad_schemas.values import (
     Verdict,
 )
 
+ORIGINAL = "original_email.eml"  # M9
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
@@ -135,6 +137,8 @@ def _contents(mail: Mail, stored: Stored) -> Contents:
         )
         for attachment, ref in zip(mail.attachments, stored.attachments, strict=False)
     )
+    if stored.original:
+        kept = (Attachment(name=ORIGINAL, media_type="message/rfc822", content=stored.original), *kept)
     return Contents(text_ref=stored.text, html_ref=stored.html, reply_ref=stored.reply, attachments=kept)
 
 

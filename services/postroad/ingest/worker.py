@@ -1,6 +1,7 @@
 """Takes bytes in at every door, stores them, reads them once, says what they are."""
 
 from postroad.ingest.doors.smtp import SmtpDoor
+from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Door, Tools, Worker
 
 
@@ -27,7 +28,7 @@ def http(tools: Tools) -> Door:
         return Shut()
     from postroad.ingest.doors.http import HttpDoor  # its library is only loaded where it is used
 
-    return HttpDoor(tools)
+    return HttpDoor(tools, count=lambda provider, outcome, number: metrics.WEBHOOKS.inc(provider, outcome, by=number))
 
 
 def mailboxes(tools: Tools) -> Door:

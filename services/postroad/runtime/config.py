@@ -45,7 +45,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     certificate: str = ""  # PEM files, where the brokers ask for a client's certificate
     key: str = ""
     sasl: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
-    username: str = ""
+    username: str = ""  # as it is, or "env:NAME"
     password: str = ""  # by reference: "env:NAME" or "file:PATH"
 
 
@@ -136,6 +136,21 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     port: Port | None = None
 
 
+class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a process says on standard error, in JSON lines. Not the embedded log: that is `Log`."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    addresses: Literal["redacted", "clear"] = "redacted"  # redacted: a hash stands for what is left of the @
+    decisions: bool = True  # a line for each, at INFO
+
+
+class Traces(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where spans go by OTLP over HTTP. Off without an endpoint; needs the extra `otel`."""
+
+    endpoint: str = ""  # "http://collector:4318/v1/traces"
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0  # of traces; each of them whole
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: Store = Store()
     log: Log = Log()
@@ -146,6 +161,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mailboxes: Mailboxes = Mailboxes()
     relay: Relay = Relay()
     metrics: Metrics = Metrics()
+    logs: Logs = Logs()
+    traces: Traces = Traces()
     trusted_authserv: tuple[str, ...] = ()  # whose Authentication-Results are believed (I7)
 
 

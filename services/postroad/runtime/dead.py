@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
+import structlog
+
 from postroad import __version__
+from postroad.runtime.observe import metrics
 from postroad.runtime.step import Poison
 from postroad_schemas import Record
 
+log = structlog.get_logger("postroad.dead")
 ERROR_LIMIT = 512  # bytes of the header that says what went wrong
 RUN_LIMIT = 100  # so many dead letters in a row are not the records' fault
 KEPT = ("attempts", "first_failed")  # from an earlier burial
@@ -58,9 +62,21 @@ class PoisonRun:
 
 
 def letter(worker: str, group: str, source: Source, poison: Poison, now: datetime) -> Record:
-    """The record for `<worker>.dead`; key and value as they were, its own headers kept beside ours."""
+    """The record for `<worker>.dead`; key and value as they were, its own headers kept beside ours. It is counted."""
+    metrics.DEAD_LETTERS.inc(worker, poison.reason)
     before = dict(source.headers or ())
     moment = now.astimezone(UTC).isoformat().encode()
+    log.warning(
+        "buried",
+        worker=worker,
+        group=group,
+        reason=poison.reason,  # what it quotes of the record stays in the letter
+        topic=source.topic,
+        partition=source.partition,
+        offset=source.offset,
+        event_id=before.get("event_id", b"").decode("ascii", "replace"),
+        trace_id=_trace(before.get("traceparent", b"")),
+    )
     ours = {
         "reason": poison.reason.encode(),
         "error": str(poison).encode("utf-8", "replace")[:ERROR_LIMIT],
@@ -76,6 +92,12 @@ def letter(worker: str, group: str, source: Source, poison: Poison, now: datetim
     kept = tuple((name, content) for name, content in source.headers or () if name not in OURS)
     key = b"" if source.key is None else source.key
     return Record(f"{worker}.dead", key, source.value, (*kept, *ours.items()))
+
+
+def _trace(parent: bytes) -> str:
+    """The trace-id in a `traceparent` (W3C Trace Context 3.2)."""
+    parts = parent.decode("ascii", "replace").split("-")
+    return parts[1] if len(parts) > 1 else ""
 
 
 def _number(header: bytes | None) -> int:

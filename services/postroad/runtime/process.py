@@ -7,18 +7,18 @@ doors alone stays, and its doors answer 4xx.
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
+from postroad.runtime import tracing
 from postroad.runtime.config import Config, ConfigError, Kafka, secret
 from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import topics
@@ -26,6 +26,10 @@ from postroad.runtime.kafka.engine import Engine
 from postroad.runtime.kafka.publisher import Publisher
 from postroad.runtime.kafka.sending import SenderRunner
 from postroad.runtime.kafka.tables import TableFollower
+from postroad.runtime.observe.held import HeldTable
+from postroad.runtime.observe.observer import Observer
+from postroad.runtime.observe.store import TimedStore
+from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.worker import Door, ObjectStore, Tools, Unavailable, Worker
 from postroad.stage import Stage
 from postroad.views import Views
@@ -50,6 +54,14 @@ class Runner(Protocol):
 
     def stop(self) -> None: ...
 
+    @property
+    def watch(self) -> Watch: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    def standing(self, now: float) -> Iterable[Standing]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -64,7 +76,11 @@ class Times:
 
 
 async def run(
-    worker: Worker, config: Config, store: Callable[[str], ObjectStore] | None = None, times: Times = Times()
+    worker: Worker,
+    config: Config,
+    store: Callable[[str], ObjectStore] | None = None,
+    times: Times = Times(),
+    observer: Observer | None = None,
 ) -> int:
     """Runs until SIGTERM or SIGINT, or until something is wrong that a new process might not have. An exit code."""
     stopping = asyncio.Event()
@@ -72,8 +88,11 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            return await _run(worker, config, store or _open_store, stopping, stack, times)
+        async with observer or Observer(worker.name) as observed, contextlib.AsyncExitStack() as stack:
+            if observed.trouble:
+                log.warning(observed.trouble, worker=worker.name)
+            stack.enter_context(tracing.exporting(config.traces, worker.name))
+            return await _run(worker, config, store or _open_store, stopping, stack, times, observed)
     except Unavailable as error:
         return _ended(worker, os.EX_UNAVAILABLE, error)
     except (Misconfigured, ConfigError, LookupError) as error:
@@ -95,6 +114,7 @@ async def _run(
     stopping: asyncio.Event,
     stack: contextlib.AsyncExitStack,
     times: Times,
+    observed: Observer,
 ) -> int:
     kafka, views = config.kafka, Views(secret)
     publisher = Publisher(kafka, worker.name)
@@ -109,7 +129,7 @@ async def _run(
     runners: list[Runner] = [_stage_runner(stage, kafka, views, times) for stage in worker.stages]
     doors: list[Door] = []
     if worker.sendings or worker.doors:
-        opened = store(config.store.url)
+        opened = TimedStore(store(config.store.url))
         tools = Tools(publisher, views, opened, lambda: datetime.now(UTC), config)
         for sending in worker.sendings:
             caller = sending.open(tools)
@@ -121,8 +141,12 @@ async def _run(
         if runners:
             tasks.append(asyncio.create_task(_watch(publisher, times.patience)))
         async with _open_doors(doors):
+            held = _count_held(kafka, stack) if worker.name == "routing" else None
+            observed.look_at(runners, views, follower.age, held)
+            observed.ready_when({f"{it.watch.stage}: assigned and recovered": partial(_ready, it) for it in runners})
             log.info("started", worker=worker.name, stages=[stage.name for stage in worker.stages], doors=len(doors))
             await _first_trouble(tasks, stopping)
+            observed.stopping()
             log.info("stopping", worker=worker.name)
     log.info("stopped", worker=worker.name)
     return os.EX_OK
@@ -246,6 +270,26 @@ async def _watch(publisher: Publisher, patience: float) -> None:
             raise Unavailable(f"no Kafka for {patience:.0f} s: the offsets stay, start again when it is back")
 
 
+def _ready(runner: Runner) -> bool:
+    return runner.ready
+
+
+def _count_held(kafka: Kafka, stack: contextlib.AsyncExitStack) -> HeldTable:
+    """What waits for a person, counted beside the work until the stack ends."""
+    held = HeldTable()
+    follower = TableFollower(kafka, ("held",), held, known=("held",))
+    stack.push_async_callback(follower.stop)
+    stack.callback(asyncio.create_task(_follow_held(follower)).cancel)
+    return held
+
+
+async def _follow_held(follower: TableFollower) -> None:
+    try:
+        await follower.start()
+    except (Unavailable, LookupError) as error:  # a figure that cannot be had stops no mail
+        log.warning("held mails are not counted", error=str(error))
+
+
 def _open_store(url: str) -> ObjectStore:
     from postroad.runtime.objects import open_store
 
@@ -255,29 +299,3 @@ def _open_store(url: str) -> ObjectStore:
 def _ended(worker: Worker, code: int, error: Exception) -> int:
     log.error("ended", worker=worker.name, code=code, error=str(error))
     return code
-
-
-def configure_logs(level: str = "INFO") -> None:
-    """JSON lines on standard error; the libraries' warnings among them."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    number = logging.getLevelNamesMapping()[level]
-    structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

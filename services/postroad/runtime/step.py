@@ -28,6 +28,11 @@ class Step(NamedTuple):
     row: bytes | None
     records: tuple[Record, ...]
     due: float | None = None  # seconds since the epoch
+    decision: Decision[Any] | None = None  # what it was made of, for who counts; None: a dead letter
+
+    @property
+    def emitted(self) -> tuple[Emission, ...]:
+        return self.decision.emit if self.decision else ()
 
 
 class Stepper:
@@ -87,7 +92,8 @@ class Stepper:
         row = None if decision.state == self.empty else self._encode(decision.state)
         if row is not None and len(row) > STATE_LIMIT:
             raise Poison("too_large", ValueError(f"a state of {len(row)} bytes; the limit is {STATE_LIMIT}"))
-        return Step(row, tuple(written(decision.emit)), None if row is None else self._due(decision.state))
+        due = None if row is None else self._due(decision.state)
+        return Step(row, tuple(written(decision.emit)), due, decision)
 
     def sweeps(self, tick: Ticked) -> bool:
         """Whether it is a tick for this stage; those of others mean nothing to it."""

@@ -10,6 +10,7 @@ from postroad.dispatch.judge import status_of
 from postroad.dispatch.transports.pauses import DESTINATION, SERVER, Pauses
 from postroad.dispatch.transports.session import Ended, Gone, Session
 from postroad.mail.status import parse_status
+from postroad.runtime.observe import metrics
 from postroad.stage import Clock
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import FailureType, Reply
@@ -94,6 +95,7 @@ class Lane:
         """Not of a server that could not be had the last times: nobody waits for its time-outs then."""
         name = self.server.name
         if not last and (streak := self._here.ask(name, self._clock())):
+            metrics.LANE_PAUSED.set(1, name)
             words = f"{name} could not be had the last {streak.length} times, the last one with: {streak.words}"
             raise Ended(Step.CONNECT, Reply(text=f"not tried: {words}"), None, streak.status)
         session = self._new()
@@ -106,6 +108,7 @@ class Lane:
             raise
         else:
             self._here.answered(name)
+            metrics.LANE_PAUSED.set(0, name)
             return session
         finally:
             self._here.not_asked(name)

@@ -6,6 +6,7 @@ from postroad.dispatch.attempt import Answer, Plan, Step
 from postroad.dispatch.transports.lane import Lane
 from postroad.dispatch.transports.login import Secret
 from postroad.dispatch.transports.session import Ended, Session, Timeouts
+from postroad.runtime.observe import metrics
 from postroad.stage import Clock
 from postroad_schemas.directory import Smarthost
 
@@ -30,10 +31,13 @@ class SmtpTransport:
 
         `last`: no other attempt may follow, so that it is made even where its destination is left alone for now.
         """
+        metrics.LANE_MESSAGES.add(1, plan.server.name)
         try:
             reply = await self._lane(plan.server).send(plan, message, last)
         except Ended as ended:
             return Answer(ended.reply, ended.step, self._clock(), ended.failure, ended.status)
+        finally:
+            metrics.LANE_MESSAGES.add(-1, plan.server.name)
         return Answer(reply, Step.BODY, self._clock())
 
     def _lane(self, server: Smarthost) -> Lane:

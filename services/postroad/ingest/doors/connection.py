@@ -14,6 +14,8 @@ from aiosmtpd.smtp import SMTP
 from postroad.ingest.doors.desk import IDENTITY, Desk
 from postroad.ingest.doors.limits import ENDLESS, network, slow_at
 from postroad.ingest.doors.replies import Says
+from postroad.runtime.observe import metrics
+from postroad_schemas.mail import Door
 
 LINE = 128 * 1024  # octets of a line of a mail: senders exceed RFC 5321's 1,000, and their mails are still read
 COMMAND = 2048  # octets of a command line: RFC 5321 4.5.3.1.4 and what extensions add
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 class Connection(SMTP):
     """The library has the transport and the state; the loop of commands is ours, its own takes a bare LF for an end."""
+
+    door = Door.SMTP
 
     line_length_limit = LINE
 
@@ -50,9 +54,12 @@ class Connection(SMTP):
             self._socket = transport
             transport.max_size = BITE
             self._desk.sessions.add(self)
+            metrics.CONNECTED.inc(self.door)
+            metrics.CONNECTIONS.set(len(self._desk.sessions), self.door)
             peer = transport.get_extra_info("peername")
             self.peer = str(peer[0]) if isinstance(peer, tuple) else str(peer or "")
             if not self._desk.smtp.proxy and (refused := self._enter()):
+                self._count(refused)
                 if not self._implicit_tls:
                     transport.write(f"{refused}\r\n".encode())
                 self.end()
@@ -72,6 +79,7 @@ class Connection(SMTP):
 
     def _leave(self) -> None:
         self._desk.leave(self)
+        metrics.CONNECTIONS.set(len(self._desk.sessions), self.door)
         if self._network:
             self._desk.peers.leave(self._network)
             self._network = ""
@@ -110,6 +118,7 @@ class Connection(SMTP):
         transport: Any = self.transport or self._socket
         with contextlib.suppress(OSError, RuntimeError):
             if says is not None:
+                self._count(says)
                 transport.write(f"{says}\r\n".encode())
             transport.close()
 
@@ -176,7 +185,12 @@ class Connection(SMTP):
         self._leave()  # the library's protocol tells nobody that a handshake was lost
         return False
 
+    def _count(self, reply: str) -> None:
+        if reply[:1] in "45":  # RFC 5321 4.2.1: refused for now, or for good
+            metrics.REFUSED.inc(self.door, reply[:3])
+
     async def push(self, status: Any) -> None:
+        self._count(str(status))
         self._writer.write(f"{status}\r\n".encode())
         await self._writer.drain()
 

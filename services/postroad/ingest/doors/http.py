@@ -14,7 +14,9 @@ from postroad.ingest.doors.pages.intake import Intake
 from postroad.ingest.doors.pages.leave import LeavePage
 from postroad.ingest.doors.pages.mail import MailPage
 from postroad.ingest.doors.pages.webhooks import Count, WebhooksPage, uncounted
+from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Tools, Unavailable
+from postroad_schemas.mail import Door as By
 
 log = structlog.get_logger("postroad.http")
 
@@ -78,6 +80,7 @@ async def _in_words(request: web.Request, handler: Answer) -> web.StreamResponse
     try:
         return await handler(request)
     except Refused as refused:
+        metrics.REFUSED.inc(By.HTTP, str(refused.status))
         return refused.response()
     except web.HTTPException as answer:
         where: dict[int, str] = {404: "mails are posted to /mail", 405: "mails are posted: POST /mail"}

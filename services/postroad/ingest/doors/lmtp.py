@@ -68,6 +68,8 @@ class LmtpDoor:
 class LmtpConversation(Conversation):
     """One session."""
 
+    door = Door.LMTP
+
     VERBS: ClassVar[dict[str, Callable[[Any, str], Awaitable[str | None]]]] = {
         **{verb: method for verb, method in Conversation.VERBS.items() if verb not in ("HELO", "EHLO")},
         "LHLO": Conversation.ehlo,

@@ -30,6 +30,7 @@ from postroad.ingest.doors.polling import (
     poll,
 )
 from postroad.ingest.doors.pop3 import Pop3Session
+from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Tools
 from postroad.stage import Emission
 from postroad_schemas.directory import IncomingMailbox, Protocol
@@ -164,6 +165,8 @@ class Polled(threading.Thread):
     def _went(self, well: bool) -> None:
         """How long until the next poll: the interval, or soon and ever less often while something fails."""
         interval = float(self.mailbox.interval)
+        if well:
+            metrics.POLLED.set(time.time(), self.mailbox.name)
         self._pause = interval if well else min(self._retry, interval)
         self._retry = RETRY if well else min(self._retry * 2, interval)
 

@@ -48,6 +48,10 @@ class Backlog:
     def empty(self) -> bool:
         return self._follows and not self.items
 
+    def length(self, end: int) -> int:
+        """How many there are, if the topic ends there; what was deleted meanwhile counts."""
+        return len(self.items) + max(0, end - self._last)
+
 
 class States:
     """The newest states of a core as they lie in the file, by key; None is known to be absent."""

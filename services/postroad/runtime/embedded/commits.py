@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from postroad.runtime.embedded.log import Changes, SqliteLog, Stored
+from postroad.runtime.observe import metrics
+from postroad.runtime.observe.events import count
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Clock
 
@@ -98,12 +100,14 @@ class Commits:
         try:
             stored = await self.ask(SqliteLog.write, changes, at)
         except Exception as error:
+            metrics.LOG_FAILURES.inc("write")
             for _, written in batch:
                 if not written.done():
                     written.set_exception(error)
             return
         self.ends.update((it.topic, it.offset) for it in stored)
         self._appended(stored)
+        count([it for done in changes for it in done.emitted])
         for _, written in batch:
             if not written.done():  # whoever asked may have given up
                 written.set_result(None)

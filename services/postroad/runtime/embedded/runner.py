@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from postroad.runtime import logs
 from postroad.runtime.config import Config, secret
 from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, SqliteLog, Stored, is_table, read_log
@@ -140,6 +141,8 @@ class Embedded:
         if self._failure is not None and self._failure.done():
             raise Unavailable(f"{self.path}: the stages have stopped: {self._failure.exception()}")
         await self._commits.write(Changes(records=list(records), emitted=list(emitted)))
+        if logs.decisions is not None:
+            logs.decisions.published(emitted, self._clock())
 
     async def idle(self) -> None:
         """Returns when all that is due now was read, and every call concluded. Raises what stopped the runner."""

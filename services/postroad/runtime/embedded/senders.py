@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
-from collections import deque
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, Place, SqliteLog, Stored
 from postroad.runtime.embedded.stages import Reader
+from postroad.runtime.observe.watch import Standing
 from postroad.runtime.reading import tick, waits_until
 from postroad.runtime.step import Poison, Step, poison_of
 from postroad.runtime.worker import Caller, Unavailable
@@ -95,6 +98,25 @@ class SenderReader(Reader):
         settled = all(backlog.empty or self._sleeps(backlog.items) for backlog in self.backlogs.values())
         return settled and not (self._lanes or self._pumping or self._tick)
 
+    def standing(self, now: float) -> Iterator[Standing]:
+        """What waits, by topic: in lanes, or before them until it is due."""
+        heads: dict[str, float] = {}
+        lined_up: Counter[str] = Counter()
+        for lane in self._lanes.values():
+            for item in lane:
+                if isinstance(item, Stored):
+                    lined_up[item.topic] += 1
+                    since = self._until(item) or item.at
+                    heads[item.topic] = min(since, heads.get(item.topic, since))
+        for topic, backlog in self.backlogs.items():
+            waiting = lined_up[topic] + backlog.length(self._commits.ends.get(topic, 0))
+            head, due = heads.get(topic), None
+            if backlog.items:
+                due = self._until(backlog.items[0])
+                since = due or backlog.items[0].at
+                head = min(since, head or since) if since <= now else head
+            yield Standing(topic, waiting, head, due)
+
     async def run(self) -> None:
         """Until cancelled; then its calls are given up. Raises what stops a lane."""
         self._failed = asyncio.get_running_loop().create_future()
@@ -141,13 +163,16 @@ class SenderReader(Reader):
                 self._append(key, ticked)
 
     def _sleeps(self, items: deque[Stored]) -> bool:
-        if not items:
-            return False
+        until = self._until(items[0]) if items else None
+        return until is not None and until > self._clock().timestamp()
+
+    def _until(self, stored: Stored) -> float | None:
+        """When it may be read, UTC seconds; None: at once."""
         try:
-            until = waits_until(self.event(items[0]))
+            until = waits_until(self.event(stored))
         except Poison:
-            return False  # its lane finds out
-        return until is not None and until > self._clock()
+            return None  # its lane finds out
+        return None if until is None else until.timestamp()
 
     def _append(self, key: bytes, item: Stored | Ticked) -> None:
         self._lined_up += 1
@@ -180,11 +205,14 @@ class SenderReader(Reader):
             self.sweep(item, key, changes)
             await self._commits.insist(changes)
             return
+        began = time.time_ns()
         try:
             step = await self._step(key, item)
             await self.states.load((key,), self._commits)
+            changed = step.row != self.states[key]
             self.keep(key, step, changes)
             self.run_of_poison.good()
+            self.watch.taken(item.event, step.decision, self._clock(), changed=changed, began=began)
         except Poison as poison:
             self.bury(item, poison, changes)
         progress = self._progress[item.topic]

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from postroad.runtime.dead import PoisonRun, TooMuchPoison, letter
 from postroad.runtime.embedded.backlog import Backlog, States
 from postroad.runtime.embedded.commits import Commits
 from postroad.runtime.embedded.log import Changes, Kept, SqliteLog, Stored
+from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.reading import Core, tick
 from postroad.runtime.step import Poison, Step, Stepper
 from postroad.stage import Clock
@@ -33,6 +34,8 @@ class Reader:
         self.states = States(core.name)
         self.backlogs: dict[str, Backlog] = {}
         self.run_of_poison = PoisonRun()
+        self.watch = Watch(core.name)
+        self.open_since: float | None = None  # when the oldest came that was taken and is not written
         self._commits = commits
         self._clock = clock
 
@@ -51,12 +54,12 @@ class Reader:
         """Raises TooMuchPoison instead where that would be one too many."""
         self.run_of_poison.bad(stored, poison)
         stored.headers = stored.headers or headers(stored.event)
-        log.warning("%s: %s at offset %d: %s", self.core.name, stored.topic, stored.offset, poison.reason)
         changes.records.append(letter(self.core.worker, self.core.name, stored, poison, self._clock()))
 
     def keep(self, key: bytes, step: Step, changes: Changes) -> None:
         """Writes the step down, in memory too."""
         changes.records.extend(step.records)
+        changes.emitted.extend(step.emitted)
         if step.row != self.states[key]:
             changes.states[self.core.name, key] = Kept(self.core.name, key, step.row, step.due)
             self.states[key] = step.row
@@ -65,10 +68,23 @@ class Reader:
         """A look that fails is not repeated before the key's next event."""
         row = self.states[key]
         try:
-            self.keep(key, self.steps.sweep(ticked, row), changes)
+            step = self.steps.sweep(ticked, row)
+            self.keep(key, step, changes)
+            self.watch.swept(ticked, step.decision, self._clock())
         except Poison as poison:
             log.error("%s: sweep of a key fails: %s", self.core.name, poison)
             changes.states[self.core.name, key] = Kept(self.core.name, key, row, None)
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.backlogs)
+
+    def standing(self, now: float) -> Iterator[Standing]:  # noqa: ARG002  # of senders it is asked for
+        """What waits, by topic."""
+        for topic, backlog in self.backlogs.items():
+            waiting = backlog.length(self._commits.ends.get(topic, 0))
+            head = backlog.items[0].at if backlog.items else None
+            yield Standing(topic, waiting, head if self.open_since is None else self.open_since)
 
     async def due(self, at: datetime) -> list[bytes]:
         """The keys to be swept."""
@@ -90,6 +106,7 @@ class StageReader(Reader):
                 filled.remove(backlog)
             elif not backlog.items:
                 break  # what must be fetched first may have come before what the others have
+        self.open_since = taken[0].at if taken else None
         await self.states.load({stored.key for stored in taken}, self._commits)
         return taken
 
@@ -98,8 +115,11 @@ class StageReader(Reader):
         try:
             event = self.event(stored)
             if not isinstance(event, Ticked):  # ticks are for clusters; here the runner sweeps
-                self.keep(stored.key, self.steps.decide(event, self.states[stored.key]), changes)
+                row, began = self.states[stored.key], time.time_ns()
+                step = self.steps.decide(event, row)
+                self.keep(stored.key, step, changes)
                 self.run_of_poison.good()
+                self.watch.taken(event, step.decision, self._clock(), changed=step.row != row, began=began)
         except Poison as poison:
             self.bury(stored, poison, changes)
         changes.positions[self.core.name, stored.topic] = stored.offset
@@ -163,6 +183,7 @@ class Stages:
         await self._commits.insist(changes)
         self._readers.append(self._readers.pop(0))
         for reader in self._readers:
+            reader.open_since = None
             reader.states.trim()
         return True
 

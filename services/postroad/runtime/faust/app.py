@@ -11,9 +11,9 @@ import contextlib
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -22,6 +22,7 @@ from faust.streams import _current_event
 
 from postroad.runtime.config import Kafka
 from postroad.runtime.dead import PoisonRun, TooMuchPoison, letter
+from postroad.runtime.faust.batch import Decided, Read, read_of
 from postroad.runtime.faust.settings import app_for
 from postroad.runtime.faust.watchdog import Watchdog
 from postroad.runtime.kafka import settings
@@ -29,11 +30,14 @@ from postroad.runtime.kafka.changelog import Agenda
 from postroad.runtime.kafka.engine import Counts, utcnow
 from postroad.runtime.kafka.session import CLOCK_SECONDS, acknowledged, membership_of, send, tick_of
 from postroad.runtime.kafka.topics import partitions
+from postroad.runtime.observe import metrics
+from postroad.runtime.observe.events import count
+from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.step import Poison, Step, Stepper
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Clock, Stage
 from postroad.views import Views
-from postroad_schemas import Record, Ticked
+from postroad_schemas import Ticked
 from postroad_schemas.wire import encode, headers
 
 log = structlog.get_logger("postroad.faust")
@@ -43,19 +47,6 @@ TRIES = 3
 PAUSE_SECONDS = 1.0
 STOP_SECONDS = 4.0
 FROZEN = "the process was frozen for most of its session: others may own its partitions"
-
-
-class Read(NamedTuple):
-    """A record as Faust read it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int  # milliseconds
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-    event: Any  # Faust's
 
 
 class Moved(Exception):  # noqa: N818
@@ -83,9 +74,12 @@ class FaustRunner:
         self.clock = clock
         self.counts = Counts()
         self.stopping = asyncio.Event()
-        self.ready = False
+        self._recovered = False
+        self.watch = Watch(stage.name)
+        self._began = time.monotonic()
+        self._passed: dict[TopicPartition, tuple[int, float]] = {}  # done with: next offset, UTC seconds
         self._patience = patience
-        self._watch = watch
+        self._standstill = watch
         self._poison = PoisonRun()
         self._lock = asyncio.Lock()  # held while a batch is written: a revocation waits for it
         self._trouble: asyncio.Future[None] | None = None
@@ -96,6 +90,11 @@ class FaustRunner:
         self._app: Any = None
         self._table: Any = None
         self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Assigned and recovered; also when there are more members than partitions."""
+        return self._recovered and not self._revoked
 
     def stop(self) -> None:
         self.stopping.set()
@@ -115,7 +114,7 @@ class FaustRunner:
     async def _run(self) -> None:
         app = self._app
         watchdog = Watchdog(
-            self.kafka, self.membership.group, self._assigned, lambda: self.counts.batches, patience=self._watch
+            self.kafka, self.membership.group, self._assigned, lambda: self.counts.batches, patience=self._standstill
         )
         tasks = [
             asyncio.ensure_future(work)
@@ -149,7 +148,8 @@ class FaustRunner:
 
     async def _start(self) -> None:
         await self._app.start()
-        self.ready = True
+        self._recovered = True
+        metrics.RECOVERY.set(time.monotonic() - self._began, self.stage.name)
         log.info("recovered", stage=self.stage.name, rows=len(self._table))
 
     async def _crashed(self) -> None:
@@ -174,12 +174,23 @@ class FaustRunner:
         async with self._lock:
             self._revoked = True
             self._agendas.clear()
+            self._passed.clear()
+            self.watch.forget()
 
     async def _told(self, _: Any, assigned: Iterable[TopicPartition], **__: Any) -> None:
         self._agendas.clear()
         self._revoked = False
         own = sorted({at.partition for at in assigned if at.topic in self.stage.reads})
+        metrics.REBALANCES.inc(self.stage.name)
         log.info("assigned", stage=self.stage.name, partitions=own)
+
+    def standing(self, now: float) -> Iterator[Standing]:
+        """What waits in each topic, as far as it was read since the assignment."""
+        for topic in self.stage.reads:
+            own = {at: self._passed[at] for at in self._assigned() if at.topic == topic and at in self._passed}
+            behind = {at: max(0, (self._app.consumer.highwater(at) or 0) - done) for at, (done, _) in own.items()}
+            self._passed.update((at, (own[at][0], now)) for at, count in behind.items() if not count)
+            yield Standing(topic, sum(behind.values()), min((own[at][1] for at in behind if behind[at]), default=None))
 
     def _assigned(self) -> list[TopicPartition]:
         try:
@@ -211,7 +222,9 @@ class FaustRunner:
 
     async def _take(self, events: Sequence[Any]) -> None:
         generation = self._app.consumer_generation_id
-        reads = [_read(event) for event in events if event.message.generation_id == generation]
+        reads = [read_of(event) for event in events if event.message.generation_id == generation]
+        for read in reads:
+            self._passed.setdefault(TopicPartition(read.topic, read.partition), (read.offset, read.timestamp / 1000))
         async with self._lock:
             for attempt in range(1, TRIES + 1):
                 self._check(generation)
@@ -231,6 +244,7 @@ class FaustRunner:
                     break
             for read in reads:
                 self._app.consumer.finish(read.event.message)
+                self._passed[TopicPartition(read.topic, read.partition)] = (read.offset + 1, read.timestamp / 1000)
         self.counts.events += len(reads)
         self.counts.batches += 1
 
@@ -253,9 +267,8 @@ class FaustRunner:
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
-    def _decided(self, reads: Sequence[Read]) -> tuple[list[Record], dict[bytes, tuple[bytes | None, Any]]]:
-        """The outputs of a batch, and the row each key ends with, beside an event of its partition."""
-        outputs: list[Record] = []
+    def _decided(self, reads: Sequence[Read]) -> Decided:
+        outputs: list[Step] = []
         rows: dict[bytes, tuple[bytes | None, Any]] = {}
         for read in reads:
             key = read.key or b""
@@ -264,12 +277,14 @@ class FaustRunner:
                 if isinstance(event, Ticked):
                     self._sweep(event, read, rows, outputs)
                 else:
-                    step = self.stepper.decide(event, self._row(key, rows))
+                    row, began = self._row(key, rows), time.time_ns()
+                    step = self.stepper.decide(event, row)
                     self._keep(key, step, read, rows, outputs)
+                    self.watch.taken(event, step.decision, self.clock(), changed=step.row != row, began=began)
                 self._poison.good()
             except Poison as poison:
                 outputs.append(self._buried(read, poison))
-        return outputs, rows
+        return Decided(outputs, rows)
 
     def _keep(
         self,
@@ -277,9 +292,9 @@ class FaustRunner:
         step: Step,
         read: Read,
         rows: dict[bytes, tuple[bytes | None, Any]],
-        outputs: list[Record],
+        outputs: list[Step],
     ) -> None:
-        outputs += step.records
+        outputs.append(step)
         rows[key] = (step.row, read.event)
         agenda = self._agendas.get(read.partition)
         if agenda is not None and step.due is not None:
@@ -292,7 +307,7 @@ class FaustRunner:
         return row
 
     def _sweep(
-        self, tick: Ticked, read: Read, rows: dict[bytes, tuple[bytes | None, Any]], outputs: list[Record]
+        self, tick: Ticked, read: Read, rows: dict[bytes, tuple[bytes | None, Any]], outputs: list[Step]
     ) -> None:
         if not self.stepper.sweeps(tick):
             return
@@ -305,6 +320,7 @@ class FaustRunner:
                 outputs.append(self._buried(read, poison))
             else:
                 self._keep(key, step, read, rows, outputs)
+                self.watch.swept(tick, step.decision, self.clock())
 
     def _agenda(self, number: int, rows: Mapping[bytes, Any]) -> Agenda:
         """Of the keys of one partition: the table holds those of all."""
@@ -320,20 +336,19 @@ class FaustRunner:
         except Poison:
             return None
 
-    def _buried(self, read: Read, poison: Poison) -> Record:
+    def _buried(self, read: Read, poison: Poison) -> Step:
         self._poison.bad(read, poison)
         self.counts.buried += 1
-        return letter(self.stage.worker, self.membership.group, read, poison, self.clock())
+        return Step(None, (letter(self.stage.worker, self.membership.group, read, poison, self.clock()),))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def _write(
-        self, decided: tuple[Sequence[Record], Mapping[bytes, tuple[bytes | None, Any]]], generation: Any
-    ) -> None:
-        outputs, rows = decided
+    async def _write(self, decided: Decided, generation: Any) -> None:
+        steps, rows = decided
         assert self._producer is not None
         async with asyncio.timeout(self.kafka.request):  # an idempotent producer tries for ever by itself
-            await acknowledged([await send(self._producer, made) for made in outputs])
+            await acknowledged([await send(self._producer, made) for step in steps for made in step.records])
+        count([it for step in steps for it in step.emitted])
         self._check(generation)
         self._table.sent()
         for key, (row, event) in rows.items():
@@ -366,11 +381,3 @@ class FaustRunner:
 def partition_of(key: bytes, count: int) -> int:
     """Where the default partitioner puts a key."""
     return int((murmur2(key) & 0x7FFFFFFF) % count)
-
-
-def _read(event: Any) -> Read:
-    message = event.message
-    found = message.headers or ()
-    pairs = list(found.items()) if isinstance(found, Mapping) else list(found)
-    moment = int((message.timestamp or time.time()) * 1000)
-    return Read(message.topic, message.partition, message.offset, moment, message.key, message.value, pairs, event)

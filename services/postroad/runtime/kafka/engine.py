@@ -7,7 +7,8 @@ reading goes on; the group's is for lag and fencing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +19,12 @@ from postroad.runtime.config import Kafka
 from postroad.runtime.dead import PoisonRun, letter
 from postroad.runtime.kafka.changelog import Part
 from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
+from postroad.runtime.observe.events import count
+from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.step import Poison, Step, Stepper
 from postroad.stage import Clock, Stage
 from postroad.views import Views
-from postroad_schemas import Record, Ticked
+from postroad_schemas import Ticked
 
 BATCH = 500  # records
 DELTA_BYTES = 700_000  # of rows in one changelog batch; one row more must still fit
@@ -49,6 +52,7 @@ class Work:
     part: Part
     rows: dict[bytes, bytes | None] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, float] = field(default_factory=dict)  # when the last record of each topic came, UTC seconds
 
 
 class Engine:
@@ -74,6 +78,7 @@ class Engine:
         self.counts = Counts()
         self.stopping = asyncio.Event()
         self.after_batch = after_batch
+        self.watch = Watch(stage.name)
         self._patience = patience
         self._session: _EngineSession | None = None
 
@@ -90,6 +95,9 @@ class Engine:
         session = self._session
         return session is not None and session.epoch > 0 and all(part.ready for part in session.parts.values())
 
+    def standing(self, now: float) -> Iterable[Standing]:
+        return self._session.standing(now) if self._session else ()
+
     def _open(self) -> "_EngineSession":
         self.counts.sessions += 1
         self._session = _EngineSession(self)
@@ -98,7 +106,7 @@ class Engine:
 
 class _EngineSession(Session):
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine.membership, engine.stopping)
+        super().__init__(engine.membership, engine.stopping, engine.watch)
         self.engine = engine
         self.stepper = engine.stepper
         self.poison = PoisonRun()
@@ -131,18 +139,19 @@ class _EngineSession(Session):
 
     async def _take(self, got: Mapping[TopicPartition, Sequence[Any]]) -> None:
         works: dict[int, Work] = {}
-        outputs: list[Record] = []
+        outputs: list[Step] = []
         size = handled = 0
         for at, messages in got.items():
             part = self.parts.get(at.partition)
             if part is None or not part.ready:
                 continue
+            self.passed.setdefault(at, messages[0].timestamp / 1000)
             for message in messages:
                 work = works.setdefault(at.partition, Work(part))
                 if message.offset < work.positions.get(at.topic, part.positions[at.topic]):
                     continue  # fetched before the seek took effect
                 for step, key in self._steps(message, work):
-                    outputs += step.records
+                    outputs.append(step)
                     if key is not None:
                         part.put(key, step.row, step.due)
                         work.rows[key] = step.row
@@ -153,6 +162,7 @@ class _EngineSession(Session):
                         works.clear()
                         work = works.setdefault(at.partition, Work(part))
                 work.positions[at.topic] = message.offset + 1
+                work.passed[at.topic] = message.timestamp / 1000
                 handled += 1
                 if handled % SLICE_RECORDS == 0:
                     await asyncio.sleep(0)
@@ -165,7 +175,10 @@ class _EngineSession(Session):
         try:
             event = self.stepper.event(message.topic, message.value)
             if not isinstance(event, Ticked):
-                yield self.stepper.decide(event, work.part.rows.get(key)), key
+                row, began = work.part.rows.get(key), time.time_ns()
+                step = self.stepper.decide(event, row)
+                yield step, key
+                self.watch.taken(event, step.decision, self.engine.clock(), changed=step.row != row, began=began)
         except Poison as poison:
             yield self._buried(message, poison), None
             return
@@ -173,7 +186,9 @@ class _EngineSession(Session):
         if isinstance(event, Ticked) and self.stepper.sweeps(event):
             for due in work.part.fallen_due(event.occurred_at.timestamp(), self._due):
                 try:
-                    yield self.stepper.sweep(event, work.part.rows.get(due)), due
+                    step = self.stepper.sweep(event, work.part.rows.get(due))
+                    yield step, due
+                    self.watch.swept(event, step.decision, self.engine.clock())
                 except Poison as poison:
                     yield self._buried(message, poison), None
 
@@ -190,8 +205,9 @@ class _EngineSession(Session):
         except Poison:
             return None
 
-    async def _write(self, works: Mapping[int, Work], outputs: Sequence[Record]) -> None:
-        await self.publish(outputs)
+    async def _write(self, works: Mapping[int, Work], outputs: Sequence[Step]) -> None:
+        await self.publish(made for step in outputs for made in step.records)
+        count([it for step in outputs for it in step.emitted])
         done = {
             TopicPartition(topic, number): position
             for number, work in works.items()
@@ -203,8 +219,9 @@ class _EngineSession(Session):
             for number, work in works.items()
             if work.rows or work.positions
         )
-        for work in works.values():
+        for number, work in works.items():
             work.part.positions.update(work.positions)
+            self.passed.update((TopicPartition(topic, number), at) for topic, at in work.passed.items())
         self.uncommitted |= done.keys()
         self.engine.counts.batches += 1
         if self.engine.after_batch:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from postroad.runtime import logs
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.session import acknowledged, send
@@ -55,6 +57,8 @@ class Publisher:
             raise ValueError(str(error)) from error
         await self.send(records)
         count(emissions)
+        if logs.decisions is not None:
+            logs.decisions.published(emissions, datetime.now(UTC))
 
     async def send(self, records: Sequence[Record]) -> None:
         """As above, for records as they lie on the log: dead letters that are sent back. Raises Unavailable."""

@@ -7,6 +7,7 @@ committed offset comes again, and the row of its key says that it was done.
 
 import asyncio
 import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from postroad.runtime.kafka.changelog import Part
 from postroad.runtime.kafka.engine import DELTA_BYTES, Counts, utcnow
 from postroad.runtime.kafka.jobs import Job, Line, Offsets, Outcome, waits
 from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
+from postroad.runtime.observe.events import count
+from postroad.runtime.observe.watch import Standing, Watch, worth_since
 from postroad.runtime.step import Poison, Step, Stepper, poison_of
 from postroad.runtime.worker import Caller, Unavailable
 from postroad.stage import Call, Clock, Sender
@@ -53,6 +56,7 @@ class SenderRunner:
         self.grace = grace
         self.stopping = asyncio.Event()
         self.counts = Counts()
+        self.watch = Watch(sender.name)
         self._patience = patience
         self._session: _SenderSession | None = None
 
@@ -68,6 +72,9 @@ class SenderRunner:
         session = self._session
         return session is not None and session.epoch > 0 and all(part.ready for part in session.parts.values())
 
+    def standing(self, now: float) -> Iterable[Standing]:
+        return self._session.standing(now) if self._session else ()
+
     def _open(self) -> "_SenderSession":
         self.counts.sessions += 1
         self._session = _SenderSession(self)
@@ -76,7 +83,7 @@ class SenderRunner:
 
 class _SenderSession(Session):
     def __init__(self, runner: SenderRunner) -> None:
-        super().__init__(runner.membership, runner.stopping)
+        super().__init__(runner.membership, runner.stopping, runner.watch)
         self.runner = runner
         self.stepper = runner.stepper
         self.poison = PoisonRun()
@@ -88,6 +95,7 @@ class _SenderSession(Session):
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._asleep: dict[TopicPartition, float] = {}  # delays whose head is not due: monotonic time to look again
+        self._wakes: dict[TopicPartition, float] = {}  # and when it will be, UTC seconds
         self._full = False
         self._draining = False
         self._pending = 0
@@ -135,6 +143,7 @@ class _SenderSession(Session):
                 self.consumer.pause(at)
                 self.consumer.seek(at, message.offset)
                 self._asleep[at] = time.monotonic() + min(seconds, LOOK_AGAIN)
+                self._wakes[at] = event.not_before.timestamp()
                 return
             offsets.begin(message.offset)
             self._pending += 1
@@ -167,6 +176,7 @@ class _SenderSession(Session):
         now = time.monotonic()
         for at in [at for at, when in self._asleep.items() if when <= now]:
             del self._asleep[at]
+            self._wakes.pop(at, None)
             if at in self.consumer.assignment() and not self._full:
                 self.consumer.resume(at)
 
@@ -182,6 +192,25 @@ class _SenderSession(Session):
 
     def _ready(self) -> list[TopicPartition]:
         return [at for number, part in self.parts.items() if part.ready for at in self.partitions_of(number)]
+
+    # -- for who looks at it -------------------------------------------------------------------------------------------
+
+    def standing(self, now: float) -> Iterator[Standing]:
+        """Only jobs at work are late: what sleeps in a delay has its time, what is not read follows those."""
+        jobs = [line.jobs[0] for line in self._lines.values() if line.jobs]
+        since: dict[str, float] = {}
+        for job in jobs:
+            if not isinstance(job.event, Ticked):
+                moment = worth_since(job.event) if waits(job.at.topic) else None
+                at = moment.timestamp() if moment else job.message.timestamp / 1000
+                since[job.at.topic] = min(at, since.get(job.at.topic, at))
+        for standing in super().standing(now):
+            due = min((when for at, when in self._wakes.items() if at.topic == standing.topic), default=None)
+            yield Standing(standing.topic, standing.waiting, since.get(standing.topic), due)
+
+    def done(self, at: TopicPartition) -> int:
+        offsets = self._offsets.get(at)
+        return offsets.lowest if offsets else self.consumer.highwater(at) or 0
 
     # -- one job at a time for each key --------------------------------------------------------------------------------
 
@@ -217,9 +246,20 @@ class _SenderSession(Session):
 
     async def _outcome(self, job: Job, row: bytes | None) -> Outcome | None:
         """None when it was not begun, because it is to be left to the next owner."""
-        runner, sender = self.runner, self.runner.sender
+        runner = self.runner
         if isinstance(job.event, Ticked):
-            return Outcome(job, self.stepper.sweep(job.event, row))
+            step = self.stepper.sweep(job.event, row)
+            self.watch.swept(job.event, step.decision, runner.clock())
+            return Outcome(job, step)
+        began = time.time_ns()
+        done = await self._step(job, row)
+        if done is None:
+            return None
+        self.watch.taken(job.event, done.decision, runner.clock(), changed=done.row != row, began=began)
+        return Outcome(job, done)
+
+    async def _step(self, job: Job, row: bytes | None) -> Step | None:
+        runner, sender = self.runner, self.runner.sender
         state = self.stepper.state(row)
         async with self._slots:
             if self._draining or self.stopping.is_set():
@@ -228,13 +268,13 @@ class _SenderSession(Session):
             try:
                 begun = sender.begin(job.event, state, runner.views, runner.clock())
                 if not isinstance(begun, Call):
-                    return Outcome(job, self.stepper.step(begun))
+                    return self.stepper.step(begun)
             except Exception as error:
                 raise poison_of(error) from error
             answer = await self._answer(begun.request)
         try:
             decision = sender.conclude(job.event, begun.request, answer, state, runner.views, runner.clock())
-            return Outcome(job, self.stepper.step(decision))
+            return self.stepper.step(decision)
         except Exception as error:
             raise poison_of(error) from error
 
@@ -289,6 +329,7 @@ class _SenderSession(Session):
 
     async def _write(self, outcomes: list[Outcome]) -> None:
         await self.publish([made for outcome in outcomes for made in outcome.step.records])
+        count([it for outcome in outcomes for it in outcome.step.emitted])
         await self.commit({at: offsets.lowest for at, offsets in self._offsets.items()})
         rows: dict[int, dict[bytes, bytes | None]] = {}
         for outcome in outcomes:
@@ -337,7 +378,7 @@ class _SenderSession(Session):
 
     def _forget(self) -> None:
         self._offsets, self._lines, self._outcomes = {}, {}, []
-        self._asleep, self._parts_of_ticks = {}, {}
+        self._asleep, self._wakes, self._parts_of_ticks = {}, {}, {}
         self.uncommitted = set()
         self._pending, self._full, self._draining = 0, False, False
 

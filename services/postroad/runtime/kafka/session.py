@@ -6,7 +6,7 @@ Any trouble throws the whole session away; the next one begins from the changelo
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,8 @@ from postroad.runtime.config import Kafka
 from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.changelog import Part, append, restore
+from postroad.runtime.observe import metrics
+from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.worker import Unavailable
 from postroad.stage import Sender, Stage
 from postroad_schemas import TOPICS, Record, Ticked, event_id
@@ -52,7 +54,7 @@ class Membership:
 class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     """Joins, restores, fences. What is done with the records is `work`, in the engine and in the senders."""
 
-    def __init__(self, membership: Membership, stopping: asyncio.Event) -> None:
+    def __init__(self, membership: Membership, stopping: asyncio.Event, watch: Watch) -> None:
         self.membership = membership
         self.stopping = stopping
         self.parts: dict[int, Part] = {}
@@ -64,6 +66,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self.consumer = settings.member(kafka, name, membership.group)
         self.outputs = settings.producer(kafka, name)
         self.states = settings.producer(kafka, f"{name}-states", settings.CHANGELOG_BYTES)
+        self.watch = watch
+        self.passed: dict[TopicPartition, float] = {}  # up to when all is done, UTC seconds
         self.held = False  # whether any partition was ever restored: the broker is there and lets us work
         self._beat = time.monotonic()
         self._next_tick = 0.0
@@ -121,6 +125,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("not settled", stage=self.membership.name, error=f"{type(error).__name__}: {error}")
         self.epoch += 1
         self.parts, self.uncommitted = {}, set()
+        self.passed.clear()
+        self.watch.forget()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.epoch += 1
@@ -130,7 +136,26 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             self.consumer.pause(*assigned)
         else:
             self.held = True  # more members than partitions: that is no trouble
+        metrics.REBALANCES.inc(self.membership.name)
         log.info("assigned", stage=self.membership.name, partitions=sorted(self.parts))
+
+    # -- for who looks at it -------------------------------------------------------------------------------------------
+
+    def standing(self, now: float) -> Iterator[Standing]:
+        """What waits in each topic: between what is done and what the broker has."""
+        for topic in self.membership.topics:
+            behind = {
+                at: max(0, (self.consumer.highwater(at) or 0) - self.done(at))
+                for number, part in self.parts.items()
+                if part.ready and (at := TopicPartition(topic, number)) in self.consumer.assignment()
+            }
+            self.passed.update((at, now) for at, count in behind.items() if not count)
+            since = min((self.passed.get(at, now) for at, count in behind.items() if count), default=None)
+            yield Standing(topic, sum(behind.values()), since)
+
+    def done(self, at: TopicPartition) -> int:
+        """The offset up to which a partition is done with."""
+        return self.parts[at.partition].positions.get(at.topic, 0)
 
     async def _restore(self) -> None:
         epoch, begun = self.epoch, time.monotonic()
@@ -151,6 +176,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 part.ready = self.held = True
                 self.consumer.resume(*self.partitions_of(number))
         took = round(time.monotonic() - begun, 3)
+        metrics.RECOVERY.set(took, member.name)
         log.info("recovered", stage=member.name, partitions=sorted(fresh), records=count, seconds=took)
 
     def partitions_of(self, number: int) -> list[TopicPartition]:
@@ -249,6 +275,7 @@ async def keep_running(
             raise
         except Exception as error:
             now = time.monotonic()
+            metrics.LOG_FAILURES.inc("session")
             if session.held:
                 good, pause = now, BACKOFF[0]
             if now - good > patience:

@@ -120,19 +120,24 @@ def sasl(kafka: Kafka) -> Sasl | None:
         return None
     if kafka.sasl == "PLAIN" and not kafka.tls:
         raise ConfigError("[kafka] sasl = PLAIN sends the password as it is: set tls = true, or use SCRAM-SHA-512")
-    password = secret(kafka.password)
-    if not (kafka.username and password):
+    username, password = _named("username", kafka.username), secret(kafka.password)
+    if not (username and password):
         raise ConfigError('[kafka] sasl needs username, and password by reference: "env:NAME" or "file:PATH"')
-    return Sasl(kafka.sasl, kafka.username, password.decode("utf-8", "surrogateescape"))
+    return Sasl(kafka.sasl, username, password.decode("utf-8", "surrogateescape"))
 
 
 def instance(kafka: Kafka) -> str:
     """The name of this process in its groups, or nothing. Raises ConfigError."""
-    kind, _, name = kafka.instance.partition(":")
+    return _named("instance", kafka.instance)
+
+
+def _named(key: str, text: str) -> str:
+    """What differs between processes of one file of settings is in their environment."""
+    kind, _, name = text.partition(":")
     if kind != "env":
-        return kafka.instance
+        return text
     if not os.environ.get(name):
-        raise ConfigError(f"[kafka] instance: the variable {name} is not set")
+        raise ConfigError(f"[kafka] {key}: the variable {name} is not set")
     return os.environ[name]
 
 

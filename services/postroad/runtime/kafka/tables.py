@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Container, Iterable
+from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings, topics
 from postroad.runtime.worker import Unavailable
-from postroad.views import TABLES, Views
+from postroad.views import TABLES
 from postroad_schemas import Unreadable, read
 
 log = structlog.get_logger("postroad.kafka")
@@ -20,12 +21,18 @@ POLL_MS = 500
 AGAIN_SECONDS = 2.0
 
 
+class Rows(Protocol):
+    """What rows are put into."""
+
+    def apply(self, table: str, key: str, row: Any) -> None: ...
+
+
 class TableFollower:
     """Reads tables from their beginning, without a group: first to where they end now, then as they grow."""
 
-    def __init__(self, kafka: Kafka, tables: Iterable[str], views: Views) -> None:
+    def __init__(self, kafka: Kafka, tables: Iterable[str], views: Rows, *, known: Container[str] = TABLES) -> None:
         self._kafka = kafka
-        self._tables = tuple(table for table in dict.fromkeys(tables) if table in TABLES)
+        self._tables = tuple(table for table in dict.fromkeys(tables) if table in known)
         self._views = views
         self._consumer: AIOKafkaConsumer | None = None
         self._following: asyncio.Task[None] | None = None
@@ -44,6 +51,15 @@ class TableFollower:
             raise Unavailable(f"tables cannot be read from {self._kafka.bootstrap}: {error}") from error
         log.info("tables ready", tables=self._tables, records=count)
         self._following = asyncio.create_task(self._follow(self._consumer))
+
+    def age(self) -> float:
+        """Seconds since the broker last said what is in the tables, at the table that it said least lately."""
+        consumer = self._consumer
+        if consumer is None:
+            return 0.0
+        now = time.time() * 1000
+        heard = [consumer.last_poll_timestamp(at) or now for at in consumer.assignment()]
+        return max(0.0, now - min(heard, default=now)) / 1000
 
     async def stop(self) -> None:
         if self._following is not None:

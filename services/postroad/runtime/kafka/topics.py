@@ -138,6 +138,12 @@ async def missing(kafka: Kafka, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name not in present)
 
 
+async def nodes(kafka: Kafka) -> int:
+    """How many brokers the cluster has now. Raises Unavailable."""
+    async with _admin(kafka) as admin:
+        return len((await admin.describe_cluster())["brokers"])
+
+
 async def partitions(kafka: Kafka, names: Iterable[str]) -> list[TopicPartition]:
     """All partitions of these topics. Raises Unavailable, LookupError for a topic that does not exist."""
     asked = sorted(set(names))

@@ -13,7 +13,7 @@ from postroad.ingest.doors.connections import occupied, peer_of
 from postroad.ingest.doors.envelope import envelope
 from postroad.ingest.doors.pages.answers import Refused, not_now
 from postroad.ingest.doors.pages.intake import Intake
-from postroad.runtime.config import ConfigError, secret
+from postroad.ingest.doors.pages.secrets import secret_of
 from postroad.runtime.worker import Tools, Unavailable
 from postroad_schemas import event_id
 from postroad_schemas.mail import Door
@@ -30,7 +30,7 @@ class MailPage:
     def __init__(self, tools: Tools, intake: Intake) -> None:
         self._tools = tools
         self._intake = intake
-        self._token = _token(tools.config.http.token)
+        self._token = secret_of("[http] token", tools.config.http.token)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/mail", self._post, expect_handler=self._expected)]
@@ -106,12 +106,3 @@ def digest(raw: bytes, value: Envelope) -> str:
     """Names a mail and its envelope: to other recipients it is another mail, which must not be lost."""
     content = hashlib.sha256(raw).hexdigest()
     return event_id("posted", content, repr(value.mail_from), repr(value.rcpt_to))
-
-
-def _token(reference: str) -> bytes:
-    token = secret(reference)
-    if not token:
-        raise ConfigError(
-            '[http] token cannot be had: name a variable or a file that holds it, "env:NAME" or "file:PATH"'
-        )
-    return token

@@ -16,11 +16,12 @@ from aiohttp import web
 from postroad.ingest.doors.pages.answers import Refused, not_now
 from postroad.ingest.doors.pages.fetch import Fetch
 from postroad.ingest.doors.pages.intake import Intake
+from postroad.ingest.doors.pages.secrets import secret_of
 from postroad.ingest.webhooks import PROVIDERS
 from postroad.ingest.webhooks.events import Reported, reported
 from postroad.ingest.webhooks.notice import Malformed, Passed, Posted, Provider, Trust
 from postroad.mail.message_id import Keyring
-from postroad.runtime.config import ConfigError, Webhook, secret
+from postroad.runtime.config import ConfigError, Webhook
 from postroad.runtime.worker import Tools, Unavailable
 
 log = structlog.get_logger("postroad.webhooks")
@@ -143,10 +144,4 @@ def trust_of(name: str, declared: Webhook) -> Trust:
         if not declared.topics:
             raise ConfigError(f"[http.webhooks.{name}] needs its topics: name the ARN of each that may report")
         return Trust(topics=declared.topics)
-    found = secret(declared.secret)
-    if not found:
-        raise ConfigError(
-            f"[http.webhooks.{name}] secret cannot be had: name a variable or a file that holds it, "
-            '"env:NAME" or "file:PATH"'
-        )
-    return Trust(secret=found)
+    return Trust(secret=secret_of(f"[http.webhooks.{name}] secret", declared.secret))
