@@ -30,8 +30,10 @@ check: setup ## formatter, linter, types, walls
 test: check $(BROKER) ## every check and every test, the ones on a real broker too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-schemas: setup ## writes schemas/json, schemas/README.md and the examples anew
+schemas: setup ## writes what is made from the catalogue anew: schemas/, the manifests of Kubernetes, dashboards and alerts
 	$(BIN)/python -m postroad.cli.schemas
+	$(BIN)/python -m postroad.cli.manifests
+	$(BIN)/python -m dashboards.build
 
 bench: setup $(BROKER) ## figures, as ratios to a bare loop in the same run
 	$(BIN)/python -m tests.benchmarks

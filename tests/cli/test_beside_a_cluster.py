@@ -1,6 +1,5 @@
 """The operator's commands beside workers on a real Apache Kafka: effective within a second, live state read back."""
 
-import asyncio
 import json
 import smtplib
 import time
@@ -10,31 +9,19 @@ from pathlib import Path
 import pytest
 
 from postroad.runtime.broker import Cluster
-from postroad.runtime.config import Config, load
-from postroad.runtime.kafka.workers import load_all
+from postroad.runtime.config import load
 from postroad.runtime.reach import reach
 from postroad_schemas import Record
-from tests.support.kafka import fresh_topics
-from tests.support.six import Six, until
+from tests.support.six import Six, some, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
-NEEDED = ("routing", "loop_guard", "ingest")
 
 
 @pytest.fixture(scope="module")
 def cluster(broker: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
     """One process each of the workers that a mail's outcome needs."""
-    made = Six(tmp_path_factory.mktemp("cluster"), broker.bootstrap, relay_port=1)
-    asyncio.run(fresh_topics(load(made.settings)[0].kafka, *load_all(Config())))
-    try:
-        for name in NEEDED:
-            made.start(name)
-        made.wait_for_door()
-        made.postroad("apply", str(made.settings))
+    with some(tmp_path_factory.mktemp("cluster"), broker, "routing", "loop_guard", "ingest") as made:
         yield made
-    finally:
-        for name in NEEDED:
-            made.terminate(name)
 
 
 def answered(client: smtplib.SMTP, recipient: str, code: int) -> float:

@@ -1,6 +1,5 @@
 """`postroad outbound` and `postroad preview` beside routing, fan-out and dispatch on a real Apache Kafka."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,33 +9,21 @@ import pytest
 from msgspec.structs import replace
 
 from postroad.runtime.broker import Cluster
-from postroad.runtime.config import Config, load
-from postroad.runtime.kafka.workers import load_all
 from postroad_schemas import event_id
 from postroad_schemas.chatter import ChatterPosted
 from postroad_schemas.values import Author, Contents, Follower, Post
 from tests.dispatch.made import AT, submitted
-from tests.support.kafka import fresh_topics
-from tests.support.six import Six, until
+from tests.support.six import Six, some, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
-NEEDED = ("routing", "fanout", "dispatch")
 
 
 @pytest.fixture(scope="module")
 def cluster(broker: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
     """Its relay is a port where nobody listens."""
-    made = Six(tmp_path_factory.mktemp("cluster"), broker.bootstrap, relay_port=1)
-    asyncio.run(fresh_topics(load(made.settings)[0].kafka, *load_all(Config())))
-    try:
-        for name in NEEDED:
-            made.start(name)
-        made.postroad("apply", str(made.settings))
+    with some(tmp_path_factory.mktemp("cluster"), broker, "routing", "fanout", "dispatch") as made:
         until("no domain", lambda: "example.com" in made.postroad("show", "domain", "--config", str(made.settings)))
         yield made
-    finally:
-        for name in NEEDED:
-            made.terminate(name)
 
 
 def lines(cluster: Six, *words: str) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """`postroad suppression` beside bounces on a real Apache Kafka: its states come from Faust's changelogs (B3-B6)."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,13 +8,10 @@ from typing import Any
 import pytest
 
 from postroad.runtime.broker import Cluster
-from postroad.runtime.config import Config, load
-from postroad.runtime.kafka.workers import load_all
 from postroad_schemas import notification_id
 from postroad_schemas.outbound import Action, DeliveryReported, Source
 from postroad_schemas.values import FailureType
-from tests.support.kafka import fresh_topics
-from tests.support.six import Six, until
+from tests.support.six import Six, some, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 ADA = "ada@example.net"
@@ -23,13 +19,8 @@ ADA = "ada@example.net"
 
 @pytest.fixture
 def cluster(broker: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
-    made = Six(tmp_path_factory.mktemp("suppression"), broker.bootstrap, relay_port=1)
-    asyncio.run(fresh_topics(load(made.settings)[0].kafka, *load_all(Config())))
-    try:
-        made.start("bounces")
+    with some(tmp_path_factory.mktemp("suppression"), broker, "bounces") as made:
         yield made
-    finally:
-        made.terminate("bounces")
 
 
 def failed(days: int) -> DeliveryReported:

@@ -80,7 +80,8 @@ async def test_a_login_is_taken_or_refused_in_words(
         pytest.param({"sasl": "SCRAM-SHA-256", "password": "env:HOME"}, "needs username", id="nobody's password"),
         pytest.param({"tls": True, "ca_file": "/nowhere.pem"}, "no PEM files", id="no such authority"),
         pytest.param({"tls": True, "certificate": "/nowhere.pem"}, "no PEM files", id="no such certificate"),
-        pytest.param({"instance": "env:NOT_THERE"}, "NOT_THERE is not set", id="no such variable"),
+        pytest.param({"instance": "env:NOT_THERE"}, "instance: the variable NOT_THERE", id="no such variable"),
+        pytest.param({"sasl": "SCRAM-SHA-512", "username": "env:NOT_THERE"}, "username: the variable", id="nor user"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], words: str) -> None:

@@ -13,16 +13,22 @@ from postroad.runtime.broker_files.node_settings import Node, java_command, sett
 from tests.support.smtp_sink import make_certificate
 
 USER, PASSWORD = "postroad", "not-to-be-told"
+GUARDED = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
 
 
 @dataclass(frozen=True)
 class Secure:
     bootstrap: str  # of the listener with TLS and login
     ca_file: Path
+    plain: str  # of the listener that asks nobody who they are
 
 
 @contextmanager
-def secure_broker(folder: Path) -> Iterator[Secure]:
+def secure_broker(folder: Path, users: Sequence[str] = (USER,), guarded: bool = False) -> Iterator[Secure]:
+    """All users have one password. `guarded`: access rules hold, but not for who comes in plain."""
     made = make_certificate(folder)
     both = folder / "both.pem"
     both.write_bytes(made.key_file.read_bytes() + made.ca_file.read_bytes())
@@ -39,6 +45,7 @@ def secure_broker(folder: Path) -> Iterator[Secure]:
             f'{login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
         ),
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
+        **(GUARDED if guarded else {}),
     }
 
     def secured(node: Node, nodes: Sequence[Node], home: Path) -> str:
@@ -47,12 +54,12 @@ def secure_broker(folder: Path) -> Iterator[Secure]:
         return settings_of(node, nodes, home) + lines  # the later line of a key counts
 
     def with_user(java: Path, jars: Path, home: Path, program: Sequence[str], **more: str) -> list[str]:
-        user = ["-S", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"] if "format" in program else []
-        return java_command(java, jars, home, [*program, *user], **more)
+        words = [word for user in users for word in ("-S", f"SCRAM-SHA-512=[name={user},password={PASSWORD}]")]
+        return java_command(java, jars, home, [*program, *(words if "format" in program else [])], **more)
 
     with patch.object(broker, "settings_of", secured), patch.object(broker, "java_command", with_user):
         cluster = Cluster.start(folder / "broker", 1)
     try:
-        yield Secure(f"{HOST}:{port}", made.ca_file)
+        yield Secure(f"{HOST}:{port}", made.ca_file, cluster.bootstrap)
     finally:
         cluster.stop(grace=1.0)

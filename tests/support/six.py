@@ -9,15 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Config, Kafka
+from postroad.runtime.kafka.workers import load_all
 from postroad.runtime.reach import KafkaReach
 from postroad_schemas import record
+from tests.support.kafka import fresh_topics
 
 WORKERS = ("routing", "loop_guard", "bounces", "fanout", "dispatch", "ingest")
 COMMAND = (sys.executable, "-c", "from postroad.cli.main import main; main()")
@@ -132,14 +135,17 @@ class Six:
 
 
 @contextlib.contextmanager
-def six(folder: Path, bootstrap: str, relay_port: int, replication: int = 1) -> Iterator[Six]:
-    """All six up, topics made, directory declared."""
+def six(
+    folder: Path, bootstrap: str, relay_port: int, replication: int = 1, workers: Sequence[str] = WORKERS
+) -> Iterator[Six]:
+    """All six up, or some of them; topics made, the directory declared."""
     made = Six(folder, bootstrap, relay_port, replication)
     made.postroad("topics", "apply", "--config", str(made.settings))
     try:
-        for name in WORKERS:
+        for name in workers:
             made.start(name)
-        made.wait_for_door()
+        if "ingest" in workers:
+            made.wait_for_door()
         made.postroad("apply", str(made.settings))
         yield made
     finally:
@@ -152,6 +158,15 @@ def six(folder: Path, bootstrap: str, relay_port: int, replication: int = 1) -> 
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@contextlib.contextmanager
+def some(folder: Path, broker: Cluster, *workers: str) -> Iterator[Six]:
+    """These workers on a broker that others used before: its topics are made anew."""
+    kafka = Kafka(bootstrap=broker.bootstrap, partitions=4, replication=1)
+    asyncio.run(fresh_topics(kafka, *load_all(Config())))
+    with six(folder, broker.bootstrap, relay_port=1, workers=workers) as made:
+        yield made
 
 
 def until(what: str, found: Any, seconds: float = 60.0) -> Any:

@@ -1,9 +1,9 @@
-"""A plausible value of every event, made from its types: the golden examples start as these."""
+"""A plausible value of every event and state, made from its types: the golden examples start as these."""
 
 import enum
 import types
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -79,22 +79,23 @@ BY_NAME: dict[str, Any] = {
 
 
 def sample(kind: Any, name: str = "") -> Any:
-    """A value of a type. Raises TypeError for a type that no event uses."""
+    """A value of a type. Raises TypeError for a type that no event and no state uses."""
     if name in BY_NAME and _fits(BY_NAME[name], kind):
         return BY_NAME[name]
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return sample(next(option for option in arguments if option is not type(None)), name)
     if origin is tuple:
-        return (sample(arguments[0], name),)
+        return tuple(sample(each, name) for each in arguments if each is not ...)
     if origin is dict:
         return {"priority": "high"}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return next(iter(kind))
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if fields := getattr(kind, "__struct_fields__", getattr(kind, "_fields", ())):  # a struct or a named tuple
         hints = typing.get_type_hints(kind)
-        return kind(**{field: sample(hints[field], field.rstrip("_")) for field in kind.__struct_fields__})
-    plain = {str: name.replace("_", "-") or "text", int: 1, float: 1.0, bool: False, datetime: AT}
+        return kind(**{field: sample(hints[field], field.rstrip("_")) for field in fields})
+    plain = {str: name.replace("_", "-") or "text", int: 1, float: 1.0, bool: False, bytes: b"octets"}
+    plain |= {datetime: AT, date: AT.date()}
     if kind in plain:
         return plain[kind]
     raise TypeError(f"no sample for {kind!r} ({name})")
