@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import directory, dispatch, fanout, ingest, mailboxes, observe, parse, pipeline
+from tests.benchmarks import directory, dispatch, fanout, ingest, mailboxes, observe, parse, pipeline, start
 from tests.benchmarks.guard import budgets_per_second
 from tests.benchmarks.routing import decisions_per_second
 
@@ -23,6 +23,8 @@ def main() -> None:
         print(f"dispatch: {line}")
     for line in observe.report():
         print(line)
+    for line in start.report():
+        print(f"start: {line}")
     _sizes()
     bare = pipeline.bare_rate()
     print(f"bare aiosmtpd handler    {bare:9,.0f} mails/s, the same client")

@@ -58,6 +58,7 @@ def test_what_it_foretells_comes_true(days: list[float]) -> None:
         pytest.param(
             {"hard": False, "status": "5.7.1"}, BlacklistPolicy(), "about neither mailbox nor host", id="policy"
         ),
+        pytest.param({"hard": False, "status": "5.1.8"}, BlacklistPolicy(), "about the sender", id="our own domain"),
         pytest.param({"hard": False}, BlacklistPolicy(failures=Counted.HARD), "not hard", id="hard only"),
         pytest.param({"hard": False, "permanent": False}, BlacklistPolicy(failures=Counted.ALL), "", id="all"),
     ],

@@ -107,6 +107,8 @@ def test_m9_and_r10_are_the_mailboxs() -> None:
     assert (event["mailbox"], event["record_type"], event["original"]) == ("office", "crm.lead", event["raw"])
     requested = [a["event"] for a in played.answers if (a.get("event") or {}).get("type") == "record.requested"]
     assert [event["record_type"] for event in requested] == ["crm.lead"]
+    [attached] = requested[0]["post"]["contents"]["attachments"]  # what the app gets
+    assert (attached["name"], attached["content"]) == ("original_email.eml", event["raw"])
 
 
 def test_too_large_is_left() -> None:

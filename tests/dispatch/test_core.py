@@ -135,6 +135,14 @@ async def test_a_refusal_is_permanent_hard_and_proven() -> None:
     assert (report.failure, report.status) == (FailureType.REFUSED, "5.1.1")
 
 
+async def test_a_refused_mail_from_says_nothing_of_the_recipient() -> None:
+    """B3: whatever its words."""
+    runner = running(VIEWS, says(550, "5.7.1 no such user", step=Step.MAIL))
+    await runner.take(submitted())
+    (report,) = runner.reports
+    assert (report.failure, report.permanent, report.hard) == (FailureType.REFUSED, True, False)
+
+
 async def test_the_same_submission_is_sent_once() -> None:
     """O10: repeated at once, while it waits, and when it is done."""
     runner = running(VIEWS, says(451))

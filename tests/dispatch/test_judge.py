@@ -28,6 +28,14 @@ RELAYED, DELAYED, FAILED = Action.RELAYED, Action.DELAYED, Action.FAILED
         pytest.param(says(554), FAILED, FailureType.REFUSED, id="5yz after the body"),
         pytest.param(says(535, step=Step.AUTH), FAILED, FailureType.CONFIGURATION, id="our credentials are wrong"),
         pytest.param(says(554, step=Step.CONNECT), FAILED, FailureType.CONNECTION, id="a server that wants none of us"),
+        pytest.param(says(550, step=Step.MAIL), FAILED, FailureType.SENDER_INVALID, id="550 to MAIL FROM"),
+        pytest.param(says(552, "5.3.4 big", step=Step.MAIL), FAILED, FailureType.REFUSED, id="too large at MAIL FROM"),
+        pytest.param(
+            says(550, "5.1.8 no such sender domain", step=Step.RCPT),
+            FAILED,
+            FailureType.SENDER_INVALID,
+            id="our sender, said in the answer to RCPT",
+        ),
         pytest.param(says(0, step=Step.CONNECT), DELAYED, None, id="no connection"),
         pytest.param(says(0, step=Step.TLS), DELAYED, None, id="no TLS"),
         pytest.param(says(0, step=Step.BODY), DELAYED, None, id="lost before the reply to the body"),
@@ -78,6 +86,24 @@ def test_expires_after_five_days(since: timedelta, action: Action) -> None:
     assert outcome.action is action
     assert outcome.expired is (action is FAILED)
     assert is_last("id", 12, AT, AT + since, POLICY) or action is DELAYED
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        pytest.param(says(451, step=Step.RCPT), FailureType.REFUSED, id="greylisted to the end"),
+        pytest.param(says(421, step=Step.CONNECT), FailureType.CONNECTION, id="a greeting that says no"),
+        pytest.param(says(454, step=Step.TLS), FailureType.CONNECTION, id="no TLS"),
+        pytest.param(says(454, step=Step.AUTH), FailureType.CONFIGURATION, id="no login"),
+        pytest.param(says(0, step=Step.CONNECT), FailureType.CONNECTION, id="no connection"),
+        pytest.param(says(0, step=Step.CONTENTS), FailureType.CONFIGURATION, id="nothing to send"),
+        pytest.param(says(450, "4.1.8 sender's domain", step=Step.RCPT), FailureType.SENDER_INVALID, id="our domain"),
+        pytest.param(says(451, "4.7.1 greylisted", step=Step.MAIL), FailureType.REFUSED, id="greylisted at MAIL FROM"),
+    ],
+)
+def test_expired_it_has_the_type_of_the_last_attempt(answer: Answer, kind: FailureType) -> None:
+    outcome = judge(answer, "id", 12, AT - timedelta(days=9), POLICY)
+    assert (outcome.failure, outcome.expired) == (kind, True)
 
 
 @pytest.mark.parametrize(

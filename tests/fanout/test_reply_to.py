@@ -138,6 +138,8 @@ def test_without_any_domain_there_is_no_address() -> None:
         pytest.param("C" * 20, "R" * 23, "R" * 23, id="69 characters: the record alone"),
         pytest.param("C" * 20, "R" * 43, "R" * 43, id="the record alone, exactly 68"),
         pytest.param("C" * 20, "R" * 44, "", id="still over: the bare address"),
+        pytest.param("C" * 19, '"' + "R" * 21, f'{"C" * 19} "{"R" * 21}', id="68 with an escaped quote"),
+        pytest.param("C" * 20, '"' + "R" * 21, '"' + "R" * 21, id="69 with an escaped quote: the record alone"),
     ],
 )
 def test_the_name_fits_a_line(company: str, record: str, name: str) -> None:

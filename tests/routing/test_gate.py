@@ -18,6 +18,7 @@ from postroad_schemas.directory import (
     FormerKind,
     IncomingMailbox,
     KeyState,
+    Limits,
     Match,
     OAuth2,
     Parameter,
@@ -97,7 +98,22 @@ def test_what_is_unchanged_writes_nothing() -> None:
             Parameter(name="mail.gateway.lop.minutes", value="1"), "mail.gateway.loop.minutes", id="D5 the nearest"
         ),
         pytest.param(Parameter(name="mail.gateway.loop.minutes", value="soon"), "whole number", id="D5 no number"),
+        pytest.param(
+            Parameter(name="mail.gateway.loop.minutes", value="9" * 20), "from 0 to 52560000", id="D5 beyond a calendar"
+        ),
+        pytest.param(Parameter(name="mail.gateway.loop.threshold", value="9" * 5000), "from 0 to", id="D5 a long one"),
+        pytest.param(Parameter(name="mail.smtp.size", value="0"), "from 1 to", id="D5 a size that refuses all mail"),
         pytest.param(Parameter(name="mail.server.order", value="best"), "doc, code", id="D5 no choice"),
+        pytest.param(
+            Alias(local_part="a", domain="example.com", record_type="x", limits=Limits(minutes=10**9)),
+            "above 52560000",
+            id="D2 limits beyond a calendar",
+        ),
+        pytest.param(
+            IncomingMailbox(name="m", host="h", interval=10**9, credentials=Credentials(username="u", secret="env:S")),
+            "at most 604800",
+            id="D8 an interval that no clock waits for",
+        ),
         pytest.param(
             Parameter(name="mail.catchall.domain.allowed", value=" , ,"), "names no domain", id="D6 none left"
         ),

@@ -30,6 +30,7 @@ def dsn(*recipients: ReportedRecipient, to: str = BOUNCE, original: str = SENT, 
         recipients=recipients,
         original_message_id=original,
         original_to=fields.pop("original_to", ()),
+        original_references=fields.pop("original_references", ()),
         feedback_type=fields.pop("feedback_type", ""),
     )
     return mail("report", to=[to], sender="mailer-daemon@example.net", report=said, **fields)
@@ -89,6 +90,26 @@ def test_p4_a_forwarded_copys_address_is_not_blamed_for_the_tokens() -> None:
     assert (one.notification_id, one.recipient, one.proven) == (notification_id(SENT, EVE), "", True)
 
 
+@pytest.mark.parametrize(
+    ("blocks", "marked"),
+    [
+        pytest.param([failed("x@home.example", original_recipient=EVE)], [EVE], id="a forwarded copy: as we wrote it"),
+        pytest.param(
+            [failed(DAN, original_recipient="team@x.example"), failed(EVE, original_recipient="team@x.example")],
+            [DAN, EVE],
+            id="one address that was expanded to two",
+        ),
+        pytest.param([failed(original_recipient="Eve@Example.NET")], [EVE], id="the same address"),
+    ],
+)
+def test_p4_b2_the_original_recipient_names_the_notification(
+    blocks: list[ReportedRecipient], marked: list[str]
+) -> None:
+    found = booked(dsn(*blocks), views())
+    assert [one.notification_id for one in found] == [notification_id(SENT, address) for address in marked]
+    assert [one.recipient for one in found] == [block.final_recipient for block in blocks]
+
+
 def test_p4_the_token_without_any_name() -> None:
     seen = views()
     (one,) = booked(dsn(failed(""), to=token_path(seen), original=""), seen)
@@ -109,6 +130,19 @@ def test_p5_our_signed_id_in_the_returned_part_proves() -> None:
     assert (one.message_id, one.proven) == (ours, True)
     (one,) = booked(dsn(failed(), original="", references=("<x@y>",), in_reply_to=(ours,)), seen)
     assert (one.message_id, one.proven) == (ours, True)
+
+
+def test_p5_a_rewritten_message_id_is_found_again_in_the_returned_references() -> None:
+    """F5: the id is repeated there, behind older ones of its thread."""
+    seen = views()
+    older, ours = (
+        mint(seen.keys, OwnId("lead/1", "aaaaaaaaaaaaaaaa", Flag(0), 1_700_000_000 + later), "example.com")
+        for later in (0, 60)
+    )
+    (one,) = booked(dsn(failed(), original="<new@relay>", original_references=("<x@y>", older, ours, older)), seen)
+    assert (one.message_id, one.notification_id, one.proven) == (ours, notification_id(ours, EVE), True)
+    (other,) = booked(dsn(failed(), original="<new@relay>", original_references=("<x@y>",)), seen)
+    assert (other.message_id, other.proven) == ("<new@relay>", False)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +213,17 @@ def test_p2_a_complaint() -> None:
     event = dsn(ReportedRecipient(final_recipient=EVE), kind=ReportKind.FEEDBACK, feedback_type="abuse")
     (one,) = [each for each in take(event, seen).emit if isinstance(each, FeedbackReported)]
     assert (one.recipient, one.feedback_type, one.notification_id) == (EVE, "abuse", notification_id(SENT, EVE))
+
+
+@pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "Not-Spam"])
+def test_p2_feedback_that_is_no_complaint_counts_nothing(kind: str) -> None:
+    """RFC 6591, RFC 6430."""
+    event = dsn(ReportedRecipient(final_recipient=EVE), kind=ReportKind.FEEDBACK, feedback_type=kind)
+    decision = take(event, views())
+    outcome = end(decision.emit)
+    assert isinstance(outcome, MessageSettled)
+    assert (outcome.outcome, outcome.rule) == (Outcome.REPORT, "P2")
+    assert not [each for each in decision.emit if isinstance(each, FeedbackReported)]
 
 
 @pytest.mark.parametrize("to", ["sales@example.com", "catchall@example.com", "x@elsewhere.example"])

@@ -131,6 +131,27 @@ def test_a_complaint_blacklists_at_once(story: Story) -> None:
     assert len(story.sent()) == 1
 
 
+@pytest.mark.parametrize("kind", ["auth-failure", "not-spam"])
+def test_p2_feedback_that_is_no_complaint_blacklists_nobody(story: Story, kind: str) -> None:
+    sent = story.submit(ADDRESS, mailing="spring")
+    report = complaint(sent, ADDRESS).replace("Feedback-Type: abuse", f"Feedback-Type: {kind}")
+    story.raw(report, rcpt_to=["bounce@example.com"])
+    assert story.settled("<arf-1@isp.example>") == ["report P2"]
+    assert story.told(ADDRESS) == ["sent"]
+    assert not listed(story)
+
+
+def test_b5_barred_by_hand_however_it_is_written(story: Story) -> None:
+    story.event("address.barred", address="EVE@Customer.example")
+    story.event("address.barred", address=ADDRESS)
+    assert story.state(address=ADDRESS)["suppression"]["address"] == ADDRESS
+    assert {row["key"] for row in story.answers if row.get("topic") == "suppressions"} == {ADDRESS}
+    story.submit(ADDRESS, mailing="spring")
+    assert story.sent() == []
+    story.event("address.pardoned", address=ADDRESS.upper())
+    assert not listed(story)
+
+
 def test_a_complaint_about_a_post_marks_the_notification(story: Story) -> None:
     story.apply(contact=[ANNA, EVE])
     thread = story.thread(story.mail(ADDRESS))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from postroad.bounces.blacklist import KEPT, Logged, as_failure, evidence, logged, note, policy
+from postroad.mail.address import normalise
 from postroad.stage import Decision, Stage, descent
 from postroad.views import Views
 from postroad_schemas import Ticked
@@ -76,7 +77,9 @@ def decide(event: Observed, state: AddressLog, views: Views) -> Decision[Address
 
 
 def _left(event: AddressLeft) -> ListLeft:
-    return ListLeft(**descent(event, "left"), address=event.address, list_name=event.list_name, how=event.how)
+    return ListLeft(
+        **descent(event, "left"), address=normalise(event.address), list_name=event.list_name, how=event.how
+    )
 
 
 def _failed(event: AddressFailed, state: AddressLog, views: Views) -> Decision[AddressLog]:
@@ -129,7 +132,12 @@ def _listed(
     by: str = "",
 ) -> Decision[AddressLog]:
     row = AddressBlacklisted(
-        **descent(event, "blacklisted"), address=event.address, rule=rule, evidence=evidence, note=note, by=by
+        **descent(event, "blacklisted"),
+        address=normalise(event.address),
+        rule=rule,
+        evidence=evidence,
+        note=note,
+        by=by,
     )
     return Decision(msgspec.structs.replace(state, row=row), (row,))
 
@@ -142,7 +150,7 @@ def _pardoned(event: AddressPardoned, state: AddressLog) -> Decision[AddressLog]
         return Decision(after)
     words = event.note or f"Lifted by {event.by or 'hand'} on {event.occurred_at:%Y-%m-%d}"
     lifted = AddressBlacklisted(
-        **descent(event, "lifted"), address=event.address, rule="B5", note=words, by=event.by, active=False
+        **descent(event, "lifted"), address=normalise(event.address), rule="B5", note=words, by=event.by, active=False
     )
     forgotten = after.forgotten if state.row is None else (*after.forgotten, state.row.cause_id)
     return Decision(msgspec.structs.replace(after, row=None, forgotten=forgotten), (lifted,))

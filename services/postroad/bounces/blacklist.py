@@ -15,6 +15,7 @@ from postroad_schemas.address import AddressFailed, Failure
 from postroad_schemas.values import Stream
 
 KEPT = 100  # failures of one address (B3)
+_SENDERS = ("7", "8")  # RFC 3463 3.2: x.1.7 and x.1.8 are about the sender, the others of subject 1 about the recipient
 
 
 class Counted(StrEnum):
@@ -101,13 +102,13 @@ def why_not(entry: Logged, rules: BlacklistPolicy) -> str:
         return "not hard"
     if not entry.permanent:
         return "not permanent"
-    return "" if _subject(entry.status) in ("1", "2") else "about neither mailbox nor host"
-
-
-def _subject(status: str) -> str:
-    """RFC 3463 2: class.subject.detail."""
-    parts = status.split(".")
-    return parts[1] if len(parts) == 3 else ""
+    match entry.status.split("."):  # RFC 3463 2: class, subject, detail
+        case [_, "1", detail] if detail in _SENDERS:
+            return "about the sender"
+        case [_, "1" | "2", _]:
+            return ""
+        case _:
+            return "about neither mailbox nor host"
 
 
 def evidence(log: tuple[Logged, ...], rules: BlacklistPolicy) -> tuple[Logged, ...]:

@@ -21,6 +21,8 @@ _OURS = {
     Step.TLS: FailureType.CONNECTION,
     Step.AUTH: FailureType.CONFIGURATION,
 }
+# RFC 3463 3.2: what is wrong is our sender's address or its domain. Many servers say so in their answer to RCPT.
+_SENDER = (".1.7", ".1.8")
 # What it is called where no server was asked.
 _UNANSWERED = {Step.CONTENTS: FailureType.CONFIGURATION, Step.AUTH: FailureType.CONFIGURATION}
 # RFC 3463 3.5, 3.8: what to call it when no reply came.
@@ -61,15 +63,21 @@ def judge(answer: Answer, submission_id: str, attempt: int, first_attempt_at: da
         case 2 if answer.step is Step.BODY:
             return Outcome(Action.RELAYED, status)
         case 5:
-            return Outcome(Action.FAILED, status, _OURS.get(answer.step, FailureType.REFUSED))
+            return Outcome(Action.FAILED, status, _kind(answer, status))
         case _:
             step, not_before = _next(submission_id, attempt, answer.at, policy)
             if not_before > first_attempt_at + policy.keep_trying:
-                kind = (
-                    FailureType.REFUSED if answer.reply.code else _UNANSWERED.get(answer.step, FailureType.CONNECTION)
-                )
-                return Outcome(Action.FAILED, status, kind, expired=True)
+                return Outcome(Action.FAILED, status, _kind(answer, status), expired=True)
             return Outcome(Action.DELAYED, status, None, step, not_before)
+
+
+def _kind(answer: Answer, status: str) -> FailureType:
+    """O9: whose failure it is. What MAIL FROM is refused for is never the recipient's."""
+    if not answer.reply.code:
+        return _UNANSWERED.get(answer.step, FailureType.CONNECTION)
+    if status[1:] in _SENDER or (answer.step is Step.MAIL and status.startswith(("5.0.", "5.1."))):
+        return FailureType.SENDER_INVALID
+    return _OURS.get(answer.step, FailureType.REFUSED)
 
 
 def is_last(submission_id: str, attempt: int, first_attempt_at: datetime, now: datetime, policy: RetryPolicy) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from postroad.dispatch.attempt import Answer, Attempt
+from postroad.dispatch.attempt import Answer, Attempt, Step
 from postroad.dispatch.bulk import list_of
 from postroad.dispatch.judge import Outcome, last_words
 from postroad.dispatch.plan import Unsendable, notification_of
@@ -36,7 +36,7 @@ def reported(attempt: Attempt, answer: Answer, outcome: Outcome) -> DeliveryRepo
         diagnostic=last_words(answer, outcome),
         proven=bool(answer.reply.code),
         permanent=failed and verdict.permanence == "permanent",
-        hard=failed and verdict.hard,
+        hard=failed and verdict.hard and answer.step is not Step.MAIL,  # an answer to MAIL FROM is about the sender
         failure=outcome.failure,
         expired=outcome.expired,
         server=plan.server.name,

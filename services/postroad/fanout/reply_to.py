@@ -31,7 +31,8 @@ def reply_to(thread: str, state: Thread, views: Views, *, token: bool = True) ->
 def shown(company: str, record: str, address: str) -> str:
     """The display name that leaves the mailbox within 68 characters: "Company Record", the record's alone, or none."""
     for name in (f"{company} {record}".strip(), record):
-        if name and len(f'"{name}" <{address}>') <= LINE:
+        escapes = sum(map(name.count, '\\"'))  # RFC 5322 3.2.4: each is written as two characters
+        if name and len(f'"{name}" <{address}>') + escapes <= LINE:
             return name
     return ""
 

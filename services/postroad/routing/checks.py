@@ -7,7 +7,7 @@ from typing import Any
 
 from postroad.routing.rows import Rows
 from postroad.views.directory import Directory
-from postroad.views.parameters import DOMAIN_FIELDS, SETTINGS
+from postroad.views.parameters import DOMAIN_FIELDS, MINUTES, MOST, SETTINGS
 from postroad_schemas.directory import (
     Alias,
     AliasDomain,
@@ -31,6 +31,7 @@ _REFERENCE = re.compile(r"(env|file):.+\Z", re.DOTALL)
 _TOKEN_URL = re.compile(r"https://[^/\s]+|http://(127\.|localhost[:/]|\[::1\])")
 _KEY_ID = re.compile(r"[a-z2-7]\Z")
 _LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
+_WEEK = 7 * 24 * 3600  # seconds
 _ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 
 
@@ -103,9 +104,10 @@ def _alias(row: Alias, rows: Rows) -> str:
                 return f"{row.local_part}@{domain.name} is the catchall address, so it cannot be an alias"
             if row.local_part == domain.bounce:
                 return f"{row.local_part}@{domain.name} is the bounce address, so it cannot be an alias"
-    for name, number in (("threshold", row.limits.threshold), ("minutes", row.limits.minutes)):
-        if number is not None and number < 0:
-            return f"limits.{name} of alias {_shown(row)} cannot be below 0"
+    limits = (("threshold", row.limits.threshold, MOST), ("minutes", row.limits.minutes, MINUTES))
+    for name, number, most in limits:
+        if number is not None and not 0 <= number <= most:
+            return f"limits.{name} of alias {_shown(row)} cannot be below 0 or above {most}"
     return ""
 
 
@@ -125,8 +127,8 @@ def _smarthost(row: Smarthost, rows: Rows) -> str:
 
 
 def _mailbox(row: IncomingMailbox, _: Rows) -> str:
-    if row.interval < 1:
-        return f"interval of mailbox {row.name} is seconds, at least 1"
+    if not 1 <= row.interval <= _WEEK:
+        return f"interval of mailbox {row.name} is seconds, at least 1 and at most {_WEEK} (a week)"
     return _server(row.name, row.host, row.port) or _credentials(row.credentials)
 
 

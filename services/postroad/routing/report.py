@@ -1,5 +1,6 @@
 """P1-P5: reports, and leave links (O6). Who bounced, of which message; what opens no record and is never answered."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from postroad_schemas.values import FailureType
 
 _UNATTRIBUTED = "unattributed: it says nothing usable of any message of ours"
 _ANSWER = "no report, an automatic answer to our return path: recorded, nothing counted"
+
+# RFC 6591: a domain's check failed, which no reader said. RFC 6430: somebody takes back that it was spam.
+_NO_COMPLAINTS = ("auth-failure", "not-spam")
 
 _WORDS = {action.value: action for action in Action}
 
@@ -70,6 +74,8 @@ def report(case: Case) -> Ruling | SeekOrigin | None:
         return _recorded("P4", _ANSWER) if token else _recorded("P7", _UNATTRIBUTED)
     if said.kind is ReportKind.DISPOSITION:
         return _recorded("P2", "a read receipt: recorded, nothing counted")
+    if said.kind is ReportKind.FEEDBACK and said.feedback_type.lower() in _NO_COMPLAINTS:
+        return _recorded("P2", f"feedback of type {said.feedback_type}, no complaint: recorded, nothing counted")
     blocks = complaints(said) if said.kind is ReportKind.FEEDBACK else list(usable(said))
     if not blocks and token and said.kind is ReportKind.UNKNOWN:
         return _recorded("P4", _ANSWER)
@@ -97,8 +103,15 @@ def original(case: Case) -> tuple[str, bool]:
     named = (said.original_message_id,) if said and said.original_message_id else ()
     near = tuple(reversed((*mail.references, *mail.in_reply_to)))
     ids = [found for found in named or near if found != mail.message_id]
-    ours = next((found for found in ids if read_own(case.views.keys, found)), "")
+    ours = next((found for found in ids if read_own(case.views.keys, found)), "") or _own_of_returned(case)
     return ours or next(iter(ids), ""), bool(ours)
+
+
+def _own_of_returned(case: Case) -> str:
+    """F5 repeats a message's own id in its References, as the newest of them: for relays that rewrite Message-ID."""
+    named = dict.fromkeys(case.mail.report.original_references if case.mail.report else ())
+    owns = [(own.seconds, at, found) for at, found in enumerate(named) if (own := read_own(case.views.keys, found))]
+    return max(owns)[2] if owns else ""
 
 
 def usable(said: Report) -> Iterator[Block]:
@@ -126,13 +139,16 @@ def complaints(said: Report) -> list[Block]:
 
 def _booked(case: Case, blocks: list[Block], subject: Subject) -> Ruling:
     by_token = _named_by_token(blocks, subject)
+    # RFC 3464 2.3.1: the address as we wrote it, where a copy was forwarded. One that was expanded stands for nobody.
+    alone = Counter(block.original for block in blocks if block.original)
     reports = dict[str, DeliveryReported | FeedbackReported]()  # by notification: one report, one fate
     for block in blocks:
         recipient = block.recipient or _blamed(case, subject)
         if block is by_token:
             key, named = subject.token, _proven_recipient(block, subject)
         elif recipient:
-            key, named = notification_id(subject.message_id or case.mail.message_id, recipient), recipient
+            sent_to = block.original if alone[block.original] == 1 else recipient
+            key, named = notification_id(subject.message_id or case.mail.message_id, sent_to), recipient
         else:
             continue  # P4: nobody is blamed
         if key not in reports:

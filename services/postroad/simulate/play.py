@@ -59,7 +59,7 @@ class Simulation:
         self._number = 0
         self._objects: dict[str, bytes] = {}
         self.views = Views(secret=lambda _: _SECRET)
-        self.pretended = Pretended(self._objects, self._say)
+        self.pretended = Pretended(self._objects, self.views, self._say)
         config = Config()
         workers = (ROUTING, LOOP_GUARD, BOUNCES, FANOUT, dispatch(config))
         self.log = MemoryLog(

@@ -1,19 +1,22 @@
 """Pretended servers: what dispatch's calls are answered in a simulation, and what would have gone out."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt, Step
+from postroad.dispatch.links import Linker, Words, choices, link_maker, linked, too_big, with_advice
 from postroad.dispatch.probe import ACCEPTED, Probe
 from postroad.mail.address import normalise
 from postroad.mail.compose import File, compose
 from postroad.simulate.lines import BadLine, Behaviour, SmarthostLine
+from postroad.views import Views
 from postroad_schemas.directory import Security, Smarthost
-from postroad_schemas.values import Contents, FailureType, ObjectRef, Reply
+from postroad_schemas.values import Attachment, Contents, FailureType, ObjectRef, Reply
 
 _CODES = range(200, 600)  # RFC 5321 4.2.1
 _ACCEPTED = Reply(code=250, text="2.0.0 queued")
@@ -24,8 +27,8 @@ _GOES_ON = {Step.CONNECT: 220, Step.TLS: 220, Step.AUTH: 235, Step.MAIL: 250, St
 class Pretended:
     """All pretended servers. `say` is told of every message that a server got to see or refused."""
 
-    def __init__(self, objects: Mapping[str, bytes], say: Callable[[dict[str, Any]], None]) -> None:
-        self._objects = objects
+    def __init__(self, objects: Mapping[str, bytes], views: Views, say: Callable[[dict[str, Any]], None]) -> None:
+        self._objects, self._views = objects, views
         self._say = say
         self._scripts: dict[str, SmarthostLine] = {}
         self.clock: Callable[[], datetime] = lambda: datetime.min.replace(tzinfo=UTC)
@@ -37,15 +40,24 @@ class Pretended:
         self._scripts[line.name] = line
 
     def __call__(self, attempt: Attempt) -> Answer:
-        script = self._script(attempt.plan.server.name)
-        try:
-            message = self._composed(attempt)
-        except LookupError as error:
-            why = Reply(text=f"missing from the object store: {error}")
-            return Answer(why, Step.CONTENTS, self.clock(), FailureType.CONFIGURATION, "5.3.0")
-        ended = _transaction(script, attempt, len(message))
-        self._say({"sent": _told(attempt, message, ended.reply)})
-        return Answer(ended.reply, ended.step, self.clock(), ended.failure, ended.status)
+        """O14: a message that is too large for the server goes again with links for attachments."""
+        script, contents = self._script(attempt.plan.server.name), attempt.submission.contents
+        link = link_maker(self._views, attempt.submission.occurred_at)
+        for left_out in choices(contents) if link else ((),):
+            try:
+                message = self._composed(attempt, left_out, link)
+            except LookupError as error:
+                why = Reply(text=f"missing from the object store: {error}")
+                return Answer(why, Step.CONTENTS, self.clock(), FailureType.CONFIGURATION, "5.3.0")
+            ended = _transaction(script, attempt, len(message))
+            answer = Answer(ended.reply, ended.step, self.clock(), ended.failure, ended.status)
+            if not too_big(answer):
+                break
+        else:
+            if contents.attachments and not link:
+                answer = replace(answer, reply=with_advice(answer.reply, self._views))
+        self._say({"sent": _told(attempt, message, answer.reply)})
+        return answer
 
     def tested(self, server: Smarthost, made: Probe) -> list[tuple[Step, Reply]]:
         """The steps of a test (O12), the last one where it ended: whether it went on, its reply says."""
@@ -64,13 +76,15 @@ class Pretended:
             self._scripts[name] = left if script.times > 1 else SmarthostLine(name=name, ehlo=script.ehlo)
         return script
 
-    def _composed(self, attempt: Attempt) -> bytes:
+    def _composed(self, attempt: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
         """As the real dispatch composes. Raises LookupError for an object that is not there."""
         submission = attempt.submission
-        text, html, files = self._contents(submission.contents)
-        return compose(submission, attempt.plan.from_after, submission.occurred_at, text, html, files)
+        words, files = self._contents(submission.contents, left_out)
+        if link and left_out:
+            words = linked(words, left_out, link)
+        return compose(submission, attempt.plan.from_after, submission.occurred_at, words.text, words.html, files)
 
-    def _contents(self, contents: Contents) -> tuple[str, str, tuple[File, ...]]:
+    def _contents(self, contents: Contents, left_out: Sequence[Attachment]) -> tuple[Words, tuple[File, ...]]:
         files = tuple(
             File(
                 name=attachment.name,
@@ -80,8 +94,10 @@ class Pretended:
                 inline=attachment.inline,
             )
             for attachment in contents.attachments
+            if attachment not in left_out
         )
-        return self._text(contents.text_ref, contents.text), self._text(contents.html_ref, contents.html), files
+        text, html = self._text(contents.text_ref, contents.text), self._text(contents.html_ref, contents.html)
+        return Words(text, html), files
 
     def _text(self, ref: ObjectRef | None, otherwise: str) -> str:
         return otherwise if ref is None else self._objects[ref.ref].decode("utf-8", "replace")
