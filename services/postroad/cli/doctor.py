@@ -1,6 +1,7 @@
 """`postroad doctor`: what is missing or wrong, and what to do about it."""
 
 import asyncio
+import logging
 import os
 import re
 from dataclasses import asdict
@@ -21,9 +22,48 @@ from postroad.mail.address import ascii_domain
 from postroad.runtime.config import secret
 from postroad.runtime.dns import Resolver
 
-app = cyclopts.App(name="doctor", help="What is missing or wrong outside of postroad, and what to do about it.")
+app = cyclopts.App(name="doctor", help="What is missing or wrong, and what to do about it.")
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
+
+
+AskedResolver = Annotated[str, Parameter(help="Whom to ask, ADDRESS or ADDRESS:PORT; the system's by default.")]
+Addresses = Annotated[
+    tuple[str, ...],
+    Parameter(negative="", help="An address that our mail comes from, where no server's name tells it; several times."),
+]
+
+
+@app.default
+def doctor(
+    *,
+    resolver: AskedResolver = "",
+    address: Addresses = (),
+    offline: Annotated[bool, Parameter(negative="", help="Ask neither DNS nor mail servers.")] = False,
+    where: Where = Where(),  # noqa: B008  # frozen
+) -> int:
+    """Look at the whole installation: log or brokers, topics, store, directory, servers, secrets, certificates, clock,
+    disks, and the DNS of every alias domain.
+
+    Nothing is changed; one object is written to the store, read and deleted. Exit code 0 if nothing is wrong, 69 if
+    something does not answer, else 78.
+    """
+    from postroad.cli.doctor_all import look
+
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it would say, our findings say
+    logging.getLogger("aiokafka").propagate = False
+    try:
+        addresses, asked = tuple(map(ip_address, address)), None if offline else Resolver(resolver)
+    except ValueError as error:
+        return complain(str(error), os.EX_USAGE)
+    states: set[State] = set()
+
+    def tell(finding: Finding) -> None:
+        states.add(finding.state)
+        print(json_line(asdict(finding)) if where.json else _told(finding, 11), flush=True)
+
+    asyncio.run(look(where, addresses, asked, tell))
+    return os.EX_UNAVAILABLE if State.DOWN in states else os.EX_CONFIG if State.WRONG in states else os.EX_OK
 
 
 @app.command
@@ -31,8 +71,8 @@ def dns(
     domain: str,
     /,
     *,
-    resolver: Annotated[str, Parameter(help="Whom to ask, ADDRESS or ADDRESS:PORT; the system's by default.")] = "",
-    address: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    resolver: AskedResolver = "",
+    address: Addresses = (),
     where: Where = Where(),  # noqa: B008  # frozen
 ) -> int:
     """SPF, DKIM, DMARC and MX of a domain that we send from: what receivers see, and what to publish if it is wrong.
@@ -43,8 +83,6 @@ def dns(
     ----------
     domain
         What stands behind the @ of From.
-    address
-        An address that our mail comes from, where no server's name tells it; several times for several.
     """
     name = ascii_domain(domain)
     if not _DOMAIN.match(name):
@@ -68,9 +106,9 @@ def dns(
     return os.EX_CONFIG if any(finding.state is State.WRONG for finding in findings) else os.EX_OK
 
 
-def _told(finding: Finding) -> str:
-    line = plain(f"{finding.check:5} {finding.state:5} {finding.words}")
+def _told(finding: Finding, width: int = 5) -> str:
+    line = plain(f"{finding.check:{width}} {finding.state:5} {finding.words}")
     if (record := finding.publish) is None:
         return line
     value = zone_text(record.value) if record.type == "TXT" else record.value
-    return f"{line}\n            publish: {record.name}. {record.type} {plain(value)}"
+    return f"{line}\n{' ' * (width + 7)}publish: {record.name}. {record.type} {plain(value)}"

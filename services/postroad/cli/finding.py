@@ -13,6 +13,7 @@ class State(StrEnum):
     OK = "ok"
     NOTE = "note"  # to know; nothing is broken by it
     WRONG = "wrong"
+    DOWN = "down"  # it does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    check: str  # spf, dkim, dmarc, mx
+    check: str  # spf, dkim, dmarc, mx; of the whole also log, broker, topics, store, ...
     state: State
     words: str
     publish: Published | None = None

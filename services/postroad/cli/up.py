@@ -22,6 +22,7 @@ from postroad.runtime.embedded import Embedded
 from postroad.runtime.objects import open_store
 from postroad.runtime.observe.observer import UP, Observer
 from postroad.runtime.observe.store import TimedStore
+from postroad.runtime.redaction import redactor
 from postroad.runtime.signing import sign_with_own_key
 from postroad.runtime.worker import Worker
 
@@ -91,7 +92,7 @@ async def _until(stopping: asyncio.Event, embedded: Embedded) -> int:
     told = asyncio.ensure_future(stopping.wait())
     failed = asyncio.ensure_future(embedded.failed())
     await asyncio.wait([told, failed], return_when=asyncio.FIRST_COMPLETED)
-    code = os.EX_OK if told.done() else complain(f"stopped: {failed.exception()}", os.EX_SOFTWARE)
+    code = os.EX_OK if told.done() else complain(redactor()(f"stopped: {failed.exception()}"), os.EX_SOFTWARE)
     for task in (told, failed):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -7,21 +7,30 @@ from dataclasses import dataclass
 _HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?\Z")
 
 
+DAYS = 36_500  # a hundred years: a calendar takes no more
+MINUTES = DAYS * 24 * 60
+MOST = 10**12  # of anything else: every reader of the directory takes it
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One parameter. `kind` is "number", "text", "list" (comma), "flag", "https" or "choice"."""
+    """One parameter. `kind` is "number" (`least` to `most`), "text", "list" (comma), "flag", "https" or "choice"."""
 
     name: str
     default: str
     meaning: str
     kind: str = "text"
     choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int = MOST
 
     def fault(self, value: str) -> str:
         """Why a value cannot stand; empty if it can."""
         match self.kind:
             case "number" if not (value.isascii() and value.isdigit()):
                 return f"{self.name} is a whole number, not {value!r}"
+            case "number" if len(value) > len(str(MOST)) or not self.least <= int(value) <= self.most:
+                return f"{self.name} is a whole number from {self.least} to {self.most}, not {value[:20]}"
             case "flag" if value not in ("true", "false"):
                 return f"{self.name} is true or false, not {value!r}"
             case "https" if value and not _HTTPS.match(value):
@@ -35,7 +44,13 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("mail.gateway.loop.minutes", "120", "the loop guard's sliding window, in minutes (L1)", "number"),
+        Setting(
+            "mail.gateway.loop.minutes",
+            "120",
+            "the loop guard's sliding window, in minutes (L1)",
+            "number",
+            most=MINUTES,
+        ),
         Setting("mail.gateway.loop.threshold", "20", "how many within the window are let through (L1)", "number"),
         Setting(
             "mail.gateway.loop.scope", "author", "what a budget counts (L2)", "choice", ("author", "alias", "type")
@@ -66,7 +81,7 @@ SETTINGS: dict[str, Setting] = {
             "choice",
             ("allow", "forbid"),
         ),
-        Setting("mail.retry.days", "5", "how long a deferred mail is tried (O8)", "number"),
+        Setting("mail.retry.days", "5", "how long a deferred mail is tried (O8)", "number", most=DAYS),
         Setting(
             "mail.smtp.unknown",
             "refuse",
@@ -74,14 +89,22 @@ SETTINGS: dict[str, Setting] = {
             "choice",
             ("refuse", "accept"),
         ),
-        Setting("mail.smtp.size", "26214400", "largest mail taken, in octets (I5)", "number"),
+        Setting("mail.smtp.size", "26214400", "largest mail taken, in octets (I5)", "number", least=1),
         Setting("mail.reply_to.any_alias", "false", "any alias of the type before catchall in Reply-To (F4)", "flag"),
         Setting("mail.blacklist.chatter", "false", "the blacklist silences chatter too (O7)", "flag"),
         Setting("mail.links.base", "", "where links in mails reach our HTTP door (O6, O14); empty: no links", "https"),
-        Setting("mail.links.days", "90", "how many days a link leads to an attachment (O14); 0: for ever", "number"),
+        Setting(
+            "mail.links.days",
+            "90",
+            "how many days a link leads to an attachment (O14); 0: for ever",
+            "number",
+            most=DAYS,
+        ),
         Setting("mail.bounce.blacklist.count", "5", "failures that blacklist (B4)", "number"),
-        Setting("mail.bounce.blacklist.window_days", "30", "within so many days (B4)", "number"),
-        Setting("mail.bounce.blacklist.span_days", "7", "first and last further apart than this (B4)", "number"),
+        Setting("mail.bounce.blacklist.window_days", "30", "within so many days (B4)", "number", most=DAYS),
+        Setting(
+            "mail.bounce.blacklist.span_days", "7", "first and last further apart than this (B4)", "number", most=DAYS
+        ),
         Setting("mail.bounce.blacklist.streams", "bulk", "streams whose failures count (B4)", "list"),
         Setting(
             "mail.bounce.blacklist.failures",
@@ -94,7 +117,14 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "mail.former.policy", "accept", "mail to former addresses (D9)", "choice", ("accept", "warn", "refuse")
         ),
-        Setting("mail.message.days", "400", "how long a Message-ID is remembered after it was last put", "number"),
+        Setting(
+            "mail.message.days",
+            "400",
+            "how long a Message-ID is remembered after it was last put",
+            "number",
+            least=1,
+            most=DAYS,
+        ),
     )
 }
 
