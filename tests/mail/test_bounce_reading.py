@@ -58,6 +58,12 @@ def report(fields: str, kind: str = "delivery-status", text: str = "sorry") -> b
             id="a wrong word",
         ),
         pytest.param(
+            report("Final-Recipient: rfc822; a@b.example\nAction: expired\nDiagnostic-Code: smtp; too late"),
+            "bounce",
+            ["a@b.example"],
+            id="a word of its own",
+        ),
+        pytest.param(
             report("Final-Recipient: rfc822; a@inside\nOriginal-Recipient: rfc822; a@b.example\nAction: failed"),
             "bounce",
             ["a@b.example"],
@@ -125,6 +131,23 @@ def test_tells_kinds(raw: bytes, kind: str, addresses: list[str]) -> None:
         ("connect to a.example[192.0.2.1]:25: Connection refused", "network", "temporary"),
         ("554 5.7.1 Relay access denied", "policy", "permanent"),
         ("550 Sender address rejected: Domain not found", "policy", "permanent"),
+        (
+            "We're writing to let you know that the group you tried to contact may not exist",
+            "user_unknown",
+            "permanent",
+        ),
+        ("5.3.0 - Other mail system problem 550-'Unknown user bob@a.example'", "user_unknown", "permanent"),
+        ("550 #5.1.0 Address rejected.", "user_unknown", "permanent"),
+        ("550 5.7.1 Message content rejected, UBE, id=1", "spam", "permanent"),
+        ("Your mail was rejected due to spam classification. Set up SPF and DKIM", "spam", "permanent"),
+        ("552-5.7.0 blocked because its content presents a potential security issue", "content", "permanent"),
+        ("550 5.7.1 <bob@a.example>: User temporary locked", "suspended", "permanent"),
+        ("525 5.7.13 Disabled recipient address", "suspended", "permanent"),
+        ("SMTP error after MAIL FROM:<s@our.example>: 550 5.1.7 No such domain", "policy", "permanent"),
+        ("an MX or SRV record indicated no SMTP service", "host_unknown", "permanent"),
+        ("I'm not going to try again; this message has been in the queue too long.", "expired", "temporary"),
+        ("all hosts have been failing for a long time", "expired", "temporary"),
+        ("Could not deliver for the last 432000 seconds. Giving up.", "expired", "temporary"),
         ("550 <user.unknown@a.example>: see https://a.example/mailbox-full", "other", "permanent"),
     ],
 )
@@ -158,6 +181,38 @@ def test_says_why(text: str, reason: str, permanence: str) -> None:
             0,
             id="reports in reports",
         ),
+        pytest.param(
+            b"".join(
+                HEAD
+                + b"Content-Type: multipart/report; boundary=b%d\n\n--b%d\n\nIt was not delivered.\n" % (n, n)
+                + b"--b%d\nContent-Type: message/rfc822\n\n" % n
+                for n in range(20)
+            )
+            + HEAD
+            + b"\n"
+            + FAILED
+            + b"<a@b.example>:\n550 no\n",
+            1,
+            id="the innermost of twenty notices says who",
+        ),
+        pytest.param(HEAD + b"\n" + FAILED + b"Message-ID: \n" * 1_500_000, 0, id="20 MB of ids that are none"),
+        pytest.param(
+            HEAD + b"\n" + b"x\n" * 200_000 + b"Message-ID: <a@b.example>\n" + b"y\n" * 9_000_000,
+            0,
+            id="a header in a paragraph of 20 MB",
+        ),
+        pytest.param(HEAD + b"\n" + "не доставлено 配信できません ".encode() * 500_000, 0, id="20 MB in other scripts"),
+        pytest.param(
+            b"From: x@sns.amazonaws.com\nContent-Type: text/plain\n\n" + b'{"Type":' + b"[" * 20_000_000,
+            0,
+            id="JSON never closed",
+        ),
+        pytest.param(
+            report("\n\n".join(f"Final-Recipient: rfc822; u{n}@a.example\nAction: failed" for n in range(10_000))),
+            10_000,
+            id="P3 10,000 blocks",
+        ),
+        pytest.param(report("Final-Recipient: " * 1_200_000), 0, id="20 MB of one field"),
     ],
 )
 @pytest.mark.timeout(60)

@@ -40,6 +40,20 @@ def test_judges(status: str, reply: int | None, action: str, text: str, permanen
 
 
 @pytest.mark.parametrize(
+    ("status", "text", "told"),
+    [
+        pytest.param("5.1.1", "550 5.7.1 no", "5.1.1", id="the field"),
+        pytest.param("5.0.0", "550 5.1.1 no", "5.1.1", id="a vague field made precise"),
+        pytest.param("5.0.0", "450 4.2.2 full", "5.0.0", id="not by another class"),
+        pytest.param("", "550 5.2.1 no", "5.2.1", id="the words alone"),
+        pytest.param("", "no", "None", id="nothing"),
+    ],
+)
+def test_tells_the_most_precise_status(status: str, text: str, told: str) -> None:
+    assert str(judge(status, None, "failed", text).status) == told
+
+
+@pytest.mark.parametrize(
     ("text", "status"),
     [
         ("5.1.1", "5.1.1"),

@@ -4,11 +4,11 @@ import re
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 
-from postroad.mail.compose_header import field as header_field
+from postroad.mail.compose_header import field
 
 ALGORITHMS: Mapping[str, str] = MappingProxyType({"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"})
 """Algorithms of signatures and the types of their keys in DNS (RFC 6376 3.3, RFC 8463 3)."""
@@ -76,7 +76,7 @@ def signature_field(parts: Unsigned, domain: str, selector: str, algorithm: str,
     *more, last = (f"{name}:" for name in parts.names)
     signed = [*more, f"{last.removesuffix(':')};"]
     tags = ["v=1;", f"a={algorithm};", "c=relaxed/relaxed;", f"d={domain};", f"s={selector};", f"t={seconds};"]
-    return header_field("DKIM-Signature", [*tags, f"h={signed[0]}", *signed[1:], f"bh={parts.body_hash};", "b="])
+    return field("DKIM-Signature", [*tags, f"h={signed[0]}", *signed[1:], f"bh={parts.body_hash};", "b="])
 
 
 def to_sign(parts: Unsigned, signature: bytes) -> bytes:
@@ -109,7 +109,6 @@ class PublishedKey:
     public: bytes = b""
     testing: bool = False  # t=y: failing means nothing
     fault: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_key_record(text: str) -> PublishedKey:
@@ -121,9 +120,9 @@ def read_key_record(text: str) -> PublishedKey:
     try:
         public = b64decode("".join(tags.get("p", "").split()), validate=True)
     except ValueError:
-        return PublishedKey(type_, fault="p= is not base 64", tags=tags)
+        return PublishedKey(type_, fault="p= is not base 64")
     testing = "y" in _listed(tags.get("t", ""))
-    return PublishedKey(type_, public, testing, _key_fault(tags, type_), tags)
+    return PublishedKey(type_, public, testing, _key_fault(tags, type_))
 
 
 def _key_fault(tags: Mapping[str, str], type_: str) -> str:

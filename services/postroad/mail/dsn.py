@@ -15,6 +15,7 @@ MAX_RECIPIENTS = 10_000
 _BETWEEN_BLOCKS = re.compile(rb"\n[ \t\r]*\n\s*")
 _OF_RECIPIENT = ("final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta")
 _TYPED = re.compile(r"\s*([A-Za-z0-9-]+)\s*;\s*(.*)\Z", re.DOTALL)
+_CODE_POINT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _WORD = re.compile(r"[A-Za-z-]+")
 
 
@@ -24,7 +25,7 @@ class RecipientReport:
 
     final_recipient: str = ""
     original_recipient: str = ""
-    action: str = ""  # failed, delayed, delivered, relayed, expanded; "" when absent
+    action: str = ""  # failed, delayed, delivered, relayed, expanded; "" when absent or another word
     status: str = ""  # RFC 3463, "5.1.1"
     diagnostic_code: str = ""  # without its type
     remote_mta: str = ""  # without its type
@@ -81,7 +82,16 @@ def read_disposition(payload: bytes) -> Disposition:
 
 def address_field(field: str) -> str:
     """The address of an "address-type; address" field; "" when there is none in it."""
-    return bare_address(_typed(field))
+    match = _TYPED.match(field)
+    address = (match[2] if match else field).strip()
+    if "\\x{" in address:  # RFC 6533 3: what is beyond ASCII, spelled in it
+        address = _CODE_POINT.sub(lambda found: _character(found[1]), address)
+    return bare_address(address)
+
+
+def _character(code: str) -> str:
+    point = int(code, 16)
+    return chr(point) if 0x1F < point < 0x110000 and not 0xD800 <= point < 0xE000 else ""
 
 
 def _blocks(payload: bytes) -> list[Headers]:
@@ -111,11 +121,13 @@ def _split_repeats(fields: Headers) -> list[Headers]:
 
 def _recipient(block: Headers) -> RecipientReport:
     status = parse_status(block.unfolded("status"))
+    original = block.unfolded("original-recipient")
     action = (_WORD.match(block.unfolded("action")) or [""])[0].lower()
     return RecipientReport(
         final_recipient=address_field(block.unfolded("final-recipient")),
-        original_recipient=address_field(block.unfolded("original-recipient")),
-        action=ACTIONS.get(action, action),
+        # What ORCPT spells in xtext (RFC 3461 4), some servers hand on as it came.
+        original_recipient=address_field(original.replace("+2B", "+").replace("+3D", "=")),
+        action=ACTIONS.get(action, ""),
         status="" if status is None else str(status),
         diagnostic_code=_typed(block.unfolded("diagnostic-code")),
         remote_mta=_typed(block.unfolded("remote-mta")),

@@ -18,44 +18,16 @@ WROTE = (
     *("je napisao", "je napisao/la", "napisao je", "је написао", "је написао/ла", "a scris", "írta", "ezt írta"),
     *("rašė", "parašė", "rakstīja", "yazdı", "şunu yazdı", "şunları yazdı", "έγραψε", "idatzi du"),
     *("написал", "написала", "написал(а)", "писал", "писал(а)", "пишет", "написа"),
-    *("написав", "написала", "написав(ла)", "пише", "כתב", "כתבה", "כתב/ה", "מאת", "كتب", "كتبت", "كتب/كتبت", "نوشت"),
-    *(
-        "写道",
-        "寫道",
-        "写到",
-        "来信",
-        "のメール",
-        "さんは書きました",
-        "のメッセージ",
-        "님이 작성",
-        "작성",
-        "đã viết",
-        "menulis",
-        "เขียน",
-    ),
+    *("написав", "написав(ла)", "пише", "כתב", "כתבה", "כתב/ה", "מאת", "كتب", "كتبت", "كتب/كتبت", "نوشت"),
+    *("写道", "寫道", "写到", "来信", "のメール", "さんは書きました"),
+    *("のメッセージ", "님이 작성", "작성", "đã viết", "menulis", "เขียน"),
 )
 """The verb of "On ... Mary wrote:"."""
 
 OPENINGS = any_of(
     *("On", "Le", "Am", "El", "Il", "Op", "Em", "Den", "Dnia", "W dniu", "På", "At", "In", "Dne", "Dňa", "Dana", "Pe"),
-    *(
-        "Στις",
-        "Tarihinde",
-        "Ngày",
-        "Pada",
-        "Em",
-        "Kl",
-        "Vào",
-        "ב",
-        "בתאריך",
-        "في",
-        "在",
-        "于",
-        "於",
-        "O",
-        "El dia",
-        "Dia",
-    ),
+    *("Στις", "Tarihinde", "Ngày", "Pada", "Kl", "Vào", "ב", "בתאריך", "في"),
+    *("在", "于", "於", "O", "El dia", "Dia"),
 )
 """How such a line begins when it does not begin with the date itself."""
 
@@ -74,45 +46,19 @@ SURE = any_of(
     *("Předmět", "Odoslané", "Predmet", "Poslano", "Poslato", "Zadeva", "Elküldve", "Tárgy", "Trimis", "Subiect"),
     *("Στάλθηκε", "Θέμα", "Gönderildi", "Konu", "Отправлено", "Тема", "Надіслано", "Изпратено", "Относно", "Saadetud"),
     *("Teema", "Išsiųsta", "Tema", "Nosūtīts", "נשלח", "נושא", "تم الإرسال", "أُرسلت", "الموضوع", "发送时间", "主题"),
-    *(
-        "寄件日期",
-        "主旨",
-        "主題",
-        "送信日時",
-        "件名",
-        "보낸 날짜",
-        "제목",
-        "Đã gửi",
-        "Chủ đề",
-        "Dikirim",
-        "Subjek",
-        "เรื่อง",
-    ),
+    *("寄件日期", "主旨", "主題", "送信日時", "件名", "보낸 날짜"),
+    *("제목", "Đã gửi", "Chủ đề", "Dikirim", "Subjek", "เรื่อง"),
 )
 """Fields that hardly anybody writes but mail programs."""
 
 OTHER = any_of(
     *("Date", "To", "Cc", "Bcc", "Reply-To", "Importance", "Attachments", "Datum", "An", "Kopie", "Antwort an"),
     *("À", "A", "Message du", "Copie à", "Répondre à", "Fecha", "Para", "Data", "Risposta", "Aan", "Till", "Til"),
-    *("Dato", "Vastaanottaja", "Päivämäärä", "Pvm", "Kopio", "Do", "DW", "Komu", "Kopie", "Za", "Kome", "Címzett"),
+    *("Dato", "Vastaanottaja", "Päivämäärä", "Pvm", "Kopio", "Do", "DW", "Komu", "Za", "Kome", "Címzett"),
     *("Dátum", "Către", "Catre", "Προς", "Ημερομηνία", "Kime", "Tarih", "Bilgi", "Дата", "Кому", "Копия", "Копія"),
-    *("До", "Kuupäev", "Kellele", "Kam", "Kam:", "אל", "תאריך", "إلى", "التاريخ", "نسخة", "收件人", "日期", "抄送"),
-    *(
-        "收件者",
-        "副本",
-        "宛先",
-        "日時",
-        "받는 사람",
-        "받는사람",
-        "날짜",
-        "참조",
-        "Tới",
-        "Đến",
-        "Ngày",
-        "Kepada",
-        "ถึง",
-        "วันที่",
-    ),
+    *("До", "Kuupäev", "Kellele", "Kam", "אל", "תאריך", "إلى", "التاريخ", "نسخة", "收件人", "日期", "抄送"),
+    *("收件者", "副本", "宛先", "日時", "받는 사람", "받는사람", "날짜"),
+    *("참조", "Tới", "Đến", "Ngày", "Kepada", "ถึง", "วันที่"),
 )
 """The other fields of that block."""
 
@@ -140,12 +86,7 @@ FORWARDED = any_of(
     *("Início da mensagem encaminhada", "Início da mensagem reencaminhada", "Inizio messaggio inoltrato"),
     *("Begin doorgestuurd bericht", "Vidarebefordrat brev", "Videresendt besked", "Videresendt melding"),
     *("Välitetty viesti alkaa", "Początek przekazywanej wiadomości", "Начало переадресованного сообщения"),
-    *(
-        "Начало переадресованного письма",
-        "下面是被转发的邮件",
-        "以下是轉寄的郵件",
-        "転送されたメッセージ",
-        "전달된 메시지 시작",
-    ),
+    *("Начало переадресованного письма", "下面是被转发的邮件", "以下是轉寄的郵件"),
+    *("転送されたメッセージ", "전달된 메시지 시작"),
 )
 """Apple's line above a forwarded message, which ends in a colon."""

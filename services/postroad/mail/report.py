@@ -9,8 +9,10 @@ from postroad.mail.address import bare_address, mailboxes, normalise
 from postroad.mail.bounce.free_form import FreeForm, read_free_form
 from postroad.mail.bounce.notice import Told
 from postroad.mail.bounce.own_text import pasted_fields, words_of
+from postroad.mail.bounce.returned import addressees, header_without_id, original_ids, references, returned_header
+from postroad.mail.bounce.ses import Notification, read_notification
 from postroad.mail.bounce.signs import Signs, signs_of
-from postroad.mail.dsn import RecipientReport, read_delivery_status, read_disposition
+from postroad.mail.dsn import DeliveryStatus, RecipientReport, read_delivery_status, read_disposition
 from postroad.mail.entity import Entity
 from postroad.mail.feedback_report import FeedbackReport, read_feedback_report
 from postroad.mail.header import Headers, read_header
@@ -18,7 +20,8 @@ from postroad.mail.identity import message_id, message_ids
 
 Kind = Literal["delivery-status", "disposition-notification", "feedback-report", "unknown"]
 
-_READ = 1 << 18  # characters of a notice in which a returned header is looked for
+
+_CODED = 1 << 18  # octets of a coded part in which fields are looked for under a wrong type
 
 _KIND: dict[str, Kind] = {
     "message/delivery-status": "delivery-status",
@@ -29,16 +32,8 @@ _KIND: dict[str, Kind] = {
 }
 # Under a wrong type: the field that gives it away; else it is a delivery status.
 _TELLING: dict[str, Kind] = {"feedback-type": "feedback-report", "disposition": "disposition-notification"}
-_RETURNED_HEADERS = ("text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers")
 _FIELDS_ABOUT = re.compile(
     rb"[ \t\r\n]*(?:Reporting-MTA|Final-Recipient|Original-Recipient|Feedback-Type)[ \t]*:", re.I
-)
-_MESSAGE_ID_LINE = re.compile(
-    r"^[> \t]{0,20}Message-ID[ \t]*:[ \t]*(?:\r?\n[> \t]{1,20})?[^\s>]", re.IGNORECASE | re.MULTILINE
-)
-_QUOTED = re.compile(r"(?:> ?)+")
-_CITED_ID = re.compile(
-    r"message[- ]?id(?:entifier)?\b[^<\n@]{0,30}?<?([^\s<>@:]{1,200}@[^\s<>@,;]{1,200})", re.IGNORECASE
 )
 _DAEMON = re.compile(r"\s*[\"<]?\s*mailer-daemon\b[^@]*\Z", re.IGNORECASE)
 
@@ -61,7 +56,7 @@ class Report:
     fate: str = ""  # of a notice by its words: failed, delayed, delivered; "" when they say nothing
     words: str = ""  # the notice's own, white space folded; "" when its fields say all
     rule: str = "its fields (RFC 3464)"  # what it was taken for a report by
-    signs: Signs | None = None  # what its header says of its kind
+    signs: Signs | None = None  # what its header says of its kind; None where its fields say all
 
     @property
     def original_message_id(self) -> str:
@@ -85,20 +80,42 @@ def is_report(root: Entity) -> bool:
 
 def read_report(root: Entity) -> Report:
     """Everything a report may say, read off any mail; kind "unknown" when nothing in it is machine-readable."""
-    kind, part = _machine_part(root)
-    returned = _returned(root)
+    report = _read(root)
+    if report.recipients or report.signs is None or not report.signs.daemon:
+        return report
+    inner = next(
+        (part.children[0] for part in root.walk(into_messages=False) if part.is_message and part.children), None
+    )
+    if inner is None or not is_report(inner):
+        return report
+    within = read_report(inner)  # a notice about a notice: who failed is told inside
+    return replace(within, signs=report.signs) if within.recipients else report
+
+
+def _read(root: Entity) -> Report:
+    parts = tuple(root.leaves(into_messages=False))
+    kind, part = _machine_part(root, parts)
+    returned = returned_header(root, parts)
+    status = read_delivery_status(part.payload) if kind == "delivery-status" and part else DeliveryStatus()
+    complete = bool(status.recipients) and all(
+        one.diagnostic_code and one.action and (one.final_recipient or one.original_recipient)
+        for one in status.recipients
+    )
     facts = Report(
         kind=kind,
+        recipients=status.recipients,
+        reporting_mta=status.reporting_mta,
+        arrival_date=status.arrival_date,
         failed_recipients=_failed(root),
-        original_message_ids=_original_ids(root, returned),
-        original_to=tuple(box.address for box in mailboxes(returned.unfolded("to"))) if returned else (),
-        original_references=_references(returned) if returned else (),
+        original_message_ids=original_ids(root, parts, returned),
+        original_to=addressees(returned),
+        original_references=references(returned) if returned else (),
         returned=returned,
-        signs=signs_of(root.headers),
+        signs=None if complete else signs_of(root.headers),
     )
+    if complete or facts.signs is None:
+        return facts
     match kind, part:
-        case "delivery-status", Entity():
-            return _with_words(_with_status(facts, part.payload), root)
         case "disposition-notification", Entity():
             return _with_disposition(facts, part)
         case "feedback-report", Entity():
@@ -106,82 +123,28 @@ def read_report(root: Entity) -> Report:
         case "disposition-notification" | "feedback-report", _:
             return facts
         case _:
-            return _with_words(facts, root)
+            return _with_words(facts, root, parts, facts.signs)
 
 
-def _machine_part(root: Entity) -> tuple[Kind, Entity | None]:
+def _machine_part(root: Entity, parts: tuple[Entity, ...]) -> tuple[Kind, Entity | None]:
     """The part that programs read: by its type, else by its fields under a wrong type (P2)."""
-    parts = list(root.leaves(into_messages=False))
+    typed = [part for part in parts if part.declared in _KIND]
+    if typed:  # a server may give its words the type of its fields
+        part = next((one for one in typed if _FIELDS_ABOUT.match(one.payload)), typed[0])
+        return _KIND[part.declared], part
     for part in parts:
-        if part.declared in _KIND:
-            return _KIND[part.declared], part
-    for part in parts:
-        if _FIELDS_ABOUT.match(part.payload):
+        if _begins_with_fields(part):
             fields, _ = read_header(part.payload.lstrip(), 0)
             return next((kind for name, kind in _TELLING.items() if name in fields), "delivery-status"), part
     named = root.parameters.get("report-type", "").lower()
     return next((kind for kind in _KIND.values() if kind == named), "unknown"), None
 
 
-def _returned(root: Entity) -> Headers | None:
-    """The header of the message that came back: attached, as headers alone, or pasted into the notice's text."""
-    for part in root.walk(into_messages=False):
-        if part.is_message and part.children:
-            return part.children[0].headers
-        if part.declared in _RETURNED_HEADERS:
-            headers, _ = read_header(part.payload.lstrip(), 0, message=True)
-            if headers:
-                return headers
-    for part in root.leaves(into_messages=False):
-        if part.type.startswith("text/") and (pasted := _pasted(part.text[:_READ])):
-            return pasted
-    return None
-
-
-def _pasted(text: str) -> Headers | None:
-    found = _MESSAGE_ID_LINE.search(text)
-    if found is None:
-        return None
-    start = text.rfind("\n\n", 0, found.start()) + 2
-    start = start if start > 1 else 0
-    end = text.find("\n\n", found.start())
-    lines = text[start : end if end >= 0 else len(text)].split("\n")
-    # Remarks of the server may stand directly above, and quoting marks in front.
-    lines = [_QUOTED.sub("", line) if line.startswith(">") else line for line in lines]
-    indent = re.match(r"[ \t]*", text[found.start() :])
-    cut = len(indent[0]) if indent else 0
-    if cut:
-        lines = [line[cut:] if not line[:cut].strip() else line for line in lines]
-    block = "\n".join(lines).encode("utf-8", "replace")
-    while block:
-        headers, at = read_header(block, 0)
-        if "message-id" in headers:
-            return headers
-        _, _, block = block[at:].partition(b"\n")
-    return None
-
-
-def _original_ids(root: Entity, returned: Headers | None) -> tuple[str, ...]:
-    found = []
-    if returned is not None:
-        found = [message_id(returned.unfolded(name)) for name in ("message-id", "x-microsoft-original-message-id")]
-    if not any(found) and (cited := _cited(root)):
-        found.append(message_id(cited.rstrip(".")))
-    found.append(message_id(root.headers.unfolded("x-microsoft-original-message-id")))
-    found.extend(reversed(_references(root.headers)))  # the nearest ancestor stands last
-    return tuple(dict.fromkeys(found_id for found_id in found if found_id))
-
-
-def _cited(root: Entity) -> str:
-    """An id that the notice names in its own words."""
-    for part in root.leaves(into_messages=False):
-        if part.type == "text/plain" and (found := _CITED_ID.search(part.text[:_READ])):
-            return found[1]
-    return ""
-
-
-def _references(headers: Headers) -> tuple[str, ...]:
-    return message_ids(headers.unfolded("references")) + message_ids(headers.unfolded("in-reply-to"))
+def _begins_with_fields(part: Entity) -> bool:
+    """Without undoing the coding of what is too large for it."""
+    if not part.encoding:
+        return _FIELDS_ABOUT.match(part.buffer, part.start) is not None
+    return part.end - part.start < _CODED and _FIELDS_ABOUT.match(part.payload) is not None
 
 
 def _failed(root: Entity) -> tuple[str, ...]:
@@ -196,13 +159,15 @@ def _with_status(facts: Report, payload: bytes) -> Report:
     )
 
 
-def _with_words(facts: Report, root: Entity) -> Report:
+def _with_words(facts: Report, root: Entity, parts: tuple[Entity, ...], signs: Signs) -> Report:
     """P4: what the fields leave open, the notice's own words say: who it was, or why."""
     named = [one for one in facts.recipients if one.final_recipient or one.original_recipient]
     if named and all(one.diagnostic_code and one.action for one in named):
         return facts
-    texts = tuple(words_of(root))
-    found = read_free_form(root, facts.signs or signs_of(root.headers), texts)
+    texts = tuple(words_of(parts))
+    if texts and not named and (notification := read_notification(root.headers, texts[0])):
+        return _notified(facts, notification)
+    found = read_free_form(root, signs, texts)
     if not named and found is not None and found.fate != "delivered":
         pasted = next((fields for text in texts if (fields := pasted_fields(text))), b"")
         pasted_facts = _with_status(facts, pasted) if pasted else facts
@@ -212,6 +177,8 @@ def _with_words(facts: Report, root: Entity) -> Report:
         return facts
     told = {one.address.lower(): one for one in found.told}
     if not named:
+        if not told and facts.returned is None and (returned := header_without_id(texts)):
+            facts = replace(facts, returned=returned, original_to=addressees(returned))
         recipients = tuple(
             RecipientReport(
                 final_recipient=one.address,
@@ -225,6 +192,25 @@ def _with_words(facts: Report, root: Entity) -> Report:
         return replace(facts, recipients=recipients, fate=found.fate, words=found.words, rule=found.rule)
     filled = tuple(_filled(one, told, found) for one in facts.recipients)
     return replace(facts, recipients=filled, fate=found.fate, words=found.words)
+
+
+def _notified(facts: Report, told: Notification) -> Report:
+    ids = (message_id(told.original_message_id),) if told.original_message_id else ()
+    facts = replace(facts, original_message_ids=ids, rule="a notification of Amazon SES")
+    if told.fate == "complaint":
+        complainers = tuple(one.address for one in told.recipients)
+        feedback = FeedbackReport(told.complaint, original_rcpt_to=complainers)
+        return replace(facts, kind="feedback-report", feedback=feedback)
+    recipients = tuple(
+        RecipientReport(
+            final_recipient=bare_address(one.address),
+            action=told.fate,
+            status=one.status,
+            diagnostic_code=one.diagnostic,
+        )
+        for one in told.recipients
+    )
+    return replace(facts, kind="delivery-status", recipients=recipients)
 
 
 def _filled(one: RecipientReport, told: dict[str, Told], found: FreeForm) -> RecipientReport:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TypeAlias
 from urllib.parse import quote
@@ -94,13 +94,13 @@ def _address(term: Term, value: str) -> Term:
         network = None
     if network is None or f"ip{network.version}" != term.mechanism:
         raise BadRecord(f"{term.written}: no network of {term.mechanism}")
-    return _with(term, network=network)
+    return replace(term, network=network)
 
 
 def _named(term: Term, value: str) -> Term:
     if not _SPEC.fullmatch(value):
         raise BadRecord(f"{term.written}: a domain is needed")
-    return _with(term, domain=value)
+    return replace(term, domain=value)
 
 
 def _maybe_named(term: Term, value: str) -> Term:
@@ -113,16 +113,7 @@ def _masked(term: Term, value: str) -> Term:
     masks = int(match[2] or 32), int(match[3] or 128)
     if masks[0] > 32 or masks[1] > 128:
         raise BadRecord(f"{term.written}: no such network")
-    return _maybe_named(_with(term, masks=masks), match[1])
-
-
-def _with(
-    term: Term,
-    domain: str = "",
-    network: IPv4Network | IPv6Network | None = None,
-    masks: tuple[int, int] | None = None,
-) -> Term:
-    return Term(term.qualifier, term.mechanism, domain, network, masks or term.masks, term.written)
+    return _maybe_named(replace(term, masks=masks), match[1])
 
 
 _READERS = {

@@ -40,6 +40,7 @@ class Verdict:
     permanence: Permanence
     hard: bool = False
     reason: Reason = "other"
+    status: EnhancedStatus | None = None  # the most precise that is told
 
 
 def parse_status(text: str) -> EnhancedStatus | None:
@@ -65,11 +66,11 @@ def judge(status: str = "", reply: int | None = None, action: str = "", text: st
     code = reply if reply is not None else refusal_in(text) or reply_code(text)
     reason = reason_of(text, (known.subject, known.detail) if known else None, code)
     if action in ("delayed", *_NO_FAILURE):
-        return Verdict("none", reason=reason)
+        return Verdict("none", reason=reason, status=known)
     permanence = _CLASS[known.class_] if known else _CLASS.get((code or 0) // 100, "unknown")
     if permanence == "unknown":
         permanence = _by_words(text, action, reason)
-    return Verdict(permanence, permanence == "permanent" and _is_hard(known, reason), reason)
+    return Verdict(permanence, permanence == "permanent" and _is_hard(known, reason), reason, known)
 
 
 def _precise(stated: EnhancedStatus | None, found: EnhancedStatus | None) -> EnhancedStatus | None:

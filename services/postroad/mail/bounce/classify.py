@@ -1,6 +1,7 @@
 """Why a mail was not taken: one word of a fixed list, from a server's words, its status and its reply code (P6)."""
 
 import re
+from functools import lru_cache
 
 from postroad.mail.bounce.phrase import Phrases, flat
 from postroad.mail.bounce.reasons import PHRASES, REPLY, STATUS, Reason
@@ -18,6 +19,7 @@ def reason_of(text: str, subject_detail: tuple[int, int] | None = None, reply: i
     return worded(text) or STATUS.get(subject_detail or (-1, -1)) or REPLY.get(reply or 0) or "other"
 
 
+@lru_cache(maxsize=16)  # the same words are asked about several times while one mail is read
 def worded(text: str) -> Reason | None:
     """What the words alone say, or None."""
     found = _REASONS.first(_plain(flat(text[:_READ])))

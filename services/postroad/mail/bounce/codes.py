@@ -6,6 +6,7 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
 _REPLY = re.compile(r"[45][0-5]\d(?=[\s\-:;,.'\")\]#]|$)(?!\.\d)")
 _BEFORE_REPLY = frozenset(" \t\r\n[('\"<:=#-")
 _PLACED = re.compile(r"(?:(?<![\d.])[245]\d\d[ -]#?|[#(\[]|\bDSN |\bcode:? |^)$", re.IGNORECASE)
+_ANY = re.compile(r"[245](?:\.\d|\d\d)")
 _LONGEST = 8  # characters of what gives a status its place
 
 
@@ -32,4 +33,6 @@ def refusal_in(text: str) -> int | None:
 
 def coded(text: str) -> bool:
     """Whether a code of either kind stands in the words."""
+    if not _ANY.search(text):
+        return False
     return refusal_in(text) is not None or status_in(text).startswith(("4", "5"))

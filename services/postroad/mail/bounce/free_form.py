@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from postroad.mail.address import mailboxes
+from postroad.mail.bounce.classify import worded
+from postroad.mail.bounce.codes import coded
 from postroad.mail.bounce.notice import Notice, Told, read_notice
 from postroad.mail.bounce.place import Rank
 from postroad.mail.bounce.signs import Signs
@@ -30,13 +32,12 @@ def read_free_form(root: Entity, signs: Signs, texts: Iterable[str]) -> FreeForm
 
     `texts`: what `own_text.words_of` finds in it.
     """
-    strong = signs.daemon or bool(signs.named) or signs.typed
+    strong = signs.daemon or bool(signs.named) or signs.typed or (signs.null and signs.subject and not signs.answer)
     if not (strong or signs.subject or signs.null) or signs.receipt:
         return None
     if signs.answer and not (strong or signs.subject):
         return None
-    headers = root.headers
-    author = mailboxes(headers.unfolded("from"))
+    headers, author = root.headers, signs.author
     ours = [box.address for name in ("to", "cc") for box in mailboxes(headers.unfolded(name))]
     mailer = author[0].address.rpartition("@")[2] if author and signs.daemon else ""
     soon = _AT_ONCE if any(name in headers for name in _OF_LISTS) else _SOON
@@ -55,7 +56,9 @@ def read_free_form(root: Entity, signs: Signs, texts: Iterable[str]) -> FreeForm
 def _taken(notice: Notice, signs: Signs, soon: int, *, strong: bool) -> FreeForm | None:
     rule = f"text: {notice.rank.name.lower()}"
     if notice.fate is None:
-        if not (signs.daemon or signs.named) or not (signs.subject or signs.null) or notice.rank < Rank.SAID:
+        if not (signs.daemon or signs.named) or not (signs.subject or signs.null):
+            return None
+        if notice.rank < Rank.SAID and not (coded(notice.words) or worded(notice.words)):
             return None
         return FreeForm("delayed" if signs.delay else "failed", notice.told, notice.words, f"{rule}, of a mail system")
     by = [name for name in ("daemon", "subject", "null", "named", "typed") if getattr(signs, name)]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from postroad.mail.address import bare_address
 from postroad.mail.bounce.classify import worded
-from postroad.mail.bounce.codes import coded
+from postroad.mail.bounce.codes import coded, refusal_in
 from postroad.mail.bounce.own_text import own_lines
-from postroad.mail.bounce.phrase import Phrases, flat
+from postroad.mail.bounce.phrase import Phrases, keys_of
 from postroad.mail.bounce.place import ADDRESS, Rank, Spot, place
 from postroad.mail.bounce.words import CLOSERS, FATES, FINAL, Fate
 
@@ -76,7 +76,7 @@ def read_notice(text: str, ours: Iterable[str] = (), mailer: str = "", never: It
     `ours`: addresses that the notice was sent to, no recipients unless it lists them; `never`: those that are none even
     then; `mailer`: the domain of the server that speaks, for people that it names without one.
     """
-    page = _page(own_lines(text))
+    page = _page(*own_lines(text))
     fate = _fate(page)
     if fate is None and "@" not in text:
         return Notice(words=page.words)
@@ -93,20 +93,21 @@ def read_notice(text: str, ours: Iterable[str] = (), mailer: str = "", never: It
     return Notice(told, fate, page.first, near, rank, page.words)
 
 
-def _page(lines: list[str]) -> _Page:
-    page = _Page(lines, [flat(line) for line in lines])
+def _page(lines: list[str], flats: list[str]) -> _Page:
+    page = _Page(lines, flats)
     starts, at = [], 0
     for line in page.lower:
         starts.append(at)
         at += len(line) + 1 if line else 0
     page.words = " ".join(line for line in page.lower if line)
+    keys = keys_of(page.words)
     marks: list[tuple[int, Fate | None]] = [
         (at, fate)
-        for at, fate in _FATES.each(page.words)
+        for at, fate in _FATES.each(page.words, keys)
         if fate == "failed" or page.words[max(at - 4, 0) : at] != "not "
     ]
     page.first = min((at for at, _ in marks), default=0)
-    marks += [(at, None) for at, _ in _CLOSERS.each(page.words)]
+    marks += [(at, None) for at, _ in _CLOSERS.each(page.words, keys)]
     page.marks = sorted(((bisect_right(starts, at) - 1, fate) for at, fate in marks), key=lambda mark: mark[0])
     return page
 
@@ -194,13 +195,15 @@ def _told(page: _Page, chosen: list[Spot], spots: list[Spot], asides: list[Spot]
             lines[key] = page.lines[spot.line].strip()
     both = "delayed" in page.fates and whole == "failed"
     origins = {bisect_right(chosen, one.line, key=lambda spot: spot.line) - 1: one.address for one in asides}
-    above = next((line for line in page.lines[: chosen[0].line] if coded(line)), "").strip() if chosen else ""
+    above: str | None = None  # the first line with a code that stands above all of them
     shared, result = "", list[Told]()
     for at in range(len(chosen) - 1, -1, -1):
         spot = chosen[at]
         end = chosen[at + 1].line if at + 1 < len(chosen) else len(page.lines)
         diagnostic = _diagnostic(page, spot, max(end, spot.line + 1))
         if not coded(diagnostic):
+            if above is None:
+                above = next((line for line in page.lines[: chosen[0].line] if coded(line)), "").strip()
             diagnostic = lines.get(spot.address.lower(), f"{above} {diagnostic}".strip())
         diagnostic = diagnostic or shared
         shared = diagnostic
@@ -226,5 +229,7 @@ def _diagnostic(page: _Page, spot: Spot, end: int) -> str:
         current.append(line.strip())
     paragraphs.append(" ".join(part for part in current if part))
     paragraphs = [one[:_DIAGNOSTIC] for one in paragraphs if one]
-    best = next((one for one in paragraphs if coded(one)), "")
+    best = next((one for one in paragraphs if refusal_in(one)), "") or next(
+        (one for one in paragraphs if coded(one)), ""
+    )
     return best or next((one for one in paragraphs if worded(one)), "") or next(iter(paragraphs), "")

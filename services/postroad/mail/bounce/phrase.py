@@ -1,15 +1,19 @@
 """Phrases to look for in a notice's words. "*" in a phrase stands for up to 60 other characters."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 _GAP = 60
-_KEY = 5  # characters at the head of a phrase by which it is looked up
-_HEAD = re.compile(rf"\b(?=(\w.{{{_KEY - 1}}}))")
+_KEY = 4  # octets at the head of a word by which phrases are looked up
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\xa0": " ", "\xad": None})
+_DIVIDED = bytes.maketrans(b"!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", b" " * 31)
+_head = itemgetter(slice(_KEY))
+_UNSPACED = re.compile("[\u0e00-\U0010ffff]")  # in these scripts no blanks divide words
 
 
 def flat(text: str) -> str:
@@ -17,34 +21,48 @@ def flat(text: str) -> str:
     return " ".join((text if text.isascii() else text.translate(_QUOTES)).split()).lower()
 
 
+def keys_of(text: str) -> Set[bytes]:
+    """The heads of all words in a flat text, for those who look for phrases of several tables in it."""
+    return set(map(_head, text.encode("utf-8", "replace").translate(_DIVIDED).split()))
+
+
 class Phrases(Generic[V]):
-    """Rows of (value, phrases). Only phrases whose head occurs in a text are looked for: hundreds cost little."""
+    """Rows of (value, phrases). Only those whose rarest word occurs in a text are looked for: hundreds cost little."""
 
     def __init__(self, rows: Iterable[tuple[V, Iterable[str]]]) -> None:
-        self._rows: list[tuple[str, str, re.Pattern[str] | None, V]] = []
-        self._by_head: dict[str, list[int]] = {}
-        self._always: list[int] = []
-        for value, phrases in rows:
-            for phrase in phrases:
-                head, _, tail = phrase.partition("*")
-                keyed = len(head) >= _KEY and _HEAD.match(head)
-                where = self._by_head.setdefault(head[:_KEY], []) if keyed else self._always
-                where.append(len(self._rows))
-                self._rows.append((head, tail.rpartition("*")[2], _pattern(phrase) if tail else None, value))
+        self._rows = [(phrase, value) for value, phrases in rows for phrase in phrases]
+        self._parts = [
+            (phrase.split("*")[0], phrase.rpartition("*")[2], _pattern(phrase) if "*" in phrase else None)
+            for phrase, _ in self._rows
+        ]
+        self._by_key: dict[bytes, list[int]] = {}
+        self._unspaced: list[int] = []
+        keys = [[] if _UNSPACED.search(phrase) else sorted(keys_of(phrase)) for phrase, _ in self._rows]
+        often = Counter(key for each in keys for key in each)
+        for row, each in enumerate(keys):
+            if each:
+                rarest = min(each, key=lambda key: (-len(key), often[key]))
+                self._by_key.setdefault(rarest, []).append(row)
+            else:
+                self._unspaced.append(row)
+        self._keys = frozenset(self._by_key)
 
-    def first(self, text: str) -> V | None:
-        """The value of the first row that a flat text fits."""
-        for head, tail, pattern, value in self._candidates(text):
+    def first(self, text: str, keys: Set[bytes] | None = None) -> V | None:
+        """The value of the first row that a flat text fits. `keys` are those of the text, if they are known."""
+        for row in self._candidates(text, keys):
+            head, tail, pattern = self._parts[row]
             if head in text and (pattern is None or (tail in text and pattern.search(text))):
-                return value
+                return self._rows[row][1]
         return None
 
-    def each(self, text: str) -> Iterator[tuple[int, V]]:
+    def each(self, text: str, keys: Set[bytes] | None = None) -> Iterator[tuple[int, V]]:
         """Where in a flat text phrases begin, every time they do; no particular order."""
-        for head, tail, pattern, value in self._candidates(text):
+        for row in self._candidates(text, keys):
+            head, tail, pattern = self._parts[row]
             at = text.find(head)
             if at < 0:
                 continue
+            value = self._rows[row][1]
             if pattern is not None:
                 if tail in text:
                     yield from ((match.start(), value) for match in pattern.finditer(text))
@@ -53,17 +71,14 @@ class Phrases(Generic[V]):
                 yield at, value
                 at = text.find(head, at + len(head))
 
-    def _candidates(self, text: str) -> Iterator[tuple[str, str, re.Pattern[str] | None, V]]:
-        # In scripts without blanks a phrase may begin anywhere; elsewhere it begins where a word does.
-        heads = (
-            set(_HEAD.findall(text + " " * _KEY))
-            if text.isascii()
-            else {text[at : at + _KEY] for at in range(len(text))}
-        )
-        found = list(self._always)
-        for key in heads & self._by_head.keys():
-            found += self._by_head[key]
-        return (self._rows[at] for at in sorted(found))
+    def _candidates(self, text: str, keys: Set[bytes] | None) -> list[int]:
+        found = []
+        for key in self._keys & (keys_of(text) if keys is None else keys):
+            found += self._by_key[key]
+        if not text.isascii() and _UNSPACED.search(text):
+            found += self._unspaced
+        found.sort()
+        return found
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:

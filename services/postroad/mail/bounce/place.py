@@ -25,6 +25,9 @@ _ON_DATE = re.compile(r"[>\"'\s;]*on (?:\w{3},? )?\d{1,2}[ ./]|[>\"'\s;]*on \w{3
 _SEPARATED = re.compile(r"[>\"')\]}]*\s*(?::|\.\.\.|;|,|\(| -+ |=>|\uff1a)")
 _WIDE = re.compile(r"[^\x00-\u04ff]")
 
+# "554 <...>... Remote protocol error", the end of a talk that sendmail tells; a sender has the same place.
+_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d+\.\d+ )?<?")
+_DOTS = re.compile(r">?\.\.\. (?!.*\b(?:sender|domain|access|relay))", re.IGNORECASE)
 _HEADED = re.compile(r"> ?(?:\([^()]{0,300}\))?:")  # between brackets Postfix says where the address came from
 _ASIDE = frozenset(NOT_LEADS)
 _FIRM = frozenset(LEADS)
@@ -73,7 +76,7 @@ def place(line: str, match: re.Match[str], before: str, at: int, *, listing: boo
     if kind == "firm":
         whole = words >= len(bare.split()) or line.rstrip().endswith(match[0] + "]")
         return Spot(address, at, Rank.LISTED if whole else Rank.SENTENCE, rest)
-    if _followed(rest) and not coded(head):
+    if (_followed(rest) and not coded(head)) or (_TRANSCRIPT.fullmatch(head) and _DOTS.match(rest)):
         return Spot(address, at, Rank.SENTENCE, rest)
     return Spot(address, at, Rank.LOOSE if kind == "loose" else Rank.SAID, line)
 
@@ -88,7 +91,7 @@ def _at_the_margin(address: str, line: str, rest: str, before: str, at: int, *, 
         return Spot(address, at, Rank.NOT, rest)
     if doubled or _NOTHING.match(rest) or _ON_DATE.match(rest):
         return Spot(address, at, Rank.LISTED if listing or kind == "firm" else Rank.ALONE, rest)
-    if kind == "firm" or _followed(rest):
+    if kind == "firm" or _followed(rest) or (listing and coded(rest)):
         return Spot(address, at, Rank.SENTENCE, rest)
     if _SEPARATED.match(rest):
         return Spot(address, at, Rank.SENTENCE if listing else Rank.ALONE, rest)

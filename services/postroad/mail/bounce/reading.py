@@ -15,7 +15,7 @@ from postroad.mail.bounce.words import COMPLAINT_FIELDS
 from postroad.mail.dsn import RecipientReport
 from postroad.mail.entity import Entity
 from postroad.mail.report import Report
-from postroad.mail.status import judge, parse_status
+from postroad.mail.status import judge
 
 Kind = Literal["bounce", "feedback", "auto_reply", "delivered", "receipt", "normal"]
 
@@ -50,27 +50,37 @@ class Reading:
 
 def read_bounce(root: Entity, report: Report) -> Reading:
     """`report` is what `read_report` made of the same mail."""
-    signs = report.signs or signs_of(root.headers)
     original = report.original_message_id.strip("<>")
+    if report.signs is None and report.recipients:
+        return _by_recipients(report, original)
+    signs = report.signs or signs_of(root.headers)
     if report.kind == "feedback-report" or (signs.complaint and _complainers(root, report)):
         return Reading("feedback", tuple(_complained(root, report)), original, "a complaint (RFC 5965)")
     if report.kind == "disposition-notification" and report.disposition in _REFUSED:
-        found = read_free_form(root, signs, words_of(root))
+        found = read_free_form(root, signs, words_of(root.leaves(into_messages=False)))
         if found is not None and found.fate == "failed":  # a mail filter (RFC 5429) says so by a receipt
             report = replace(
                 report, kind="unknown", words=found.words, rule=found.rule, recipients=_blamed(report, found)
             )
     if report.kind == "disposition-notification" or (signs.receipt and not signs.daemon):
         return Reading("receipt", (), original, "a receipt (RFC 8098)")
-    failed = [one for one in report.recipients if one.action not in _SUCCESS]
+    if report.recipients or report.fate:
+        return _by_recipients(report, original)
+    return _no_report(root, signs, original)
+
+
+def _by_recipients(report: Report, original: str) -> Reading:
+    failed = [one for one in report.recipients if not _succeeded(one)]
     if report.recipients and not failed:
         return Reading("delivered", (), original, "every recipient's Action (RFC 3464 2.3.3)")
-    if failed or report.fate in ("failed", "delayed"):
-        bounced = tuple(_bounced(failed, report))
-        return Reading("bounce", bounced or tuple(_single(report)), original, report.rule)
-    if report.fate == "delivered":
+    if report.fate == "delivered" and not failed:
         return Reading("delivered", (), original, report.rule)
-    return _no_report(root, signs, original)
+    bounced = tuple(_bounced(failed, report))
+    return Reading("bounce", bounced or tuple(_single(report)), original, report.rule)
+
+
+def _succeeded(one: RecipientReport) -> bool:
+    return one.action in _SUCCESS or (not one.action and one.status.startswith("2"))
 
 
 def _blamed(report: Report, found: FreeForm) -> tuple[RecipientReport, ...]:
@@ -106,11 +116,10 @@ def _judged(address: str, one: RecipientReport, words: str) -> Bounced:
     verdict = judge(one.status, None, action, text)
     if verdict.reason == "other" and worded(words[:_OWN]):
         verdict = judge(one.status, None, action, f"{text} {words[:_OWN]}")
-    found = parse_status(one.status) or parse_status(text)
     return Bounced(
         address=address,
         action=action,
-        status=str(found or ""),
+        status=str(verdict.status or ""),
         permanent=verdict.permanence == "permanent",
         hard=verdict.hard,
         reason=verdict.reason,

@@ -26,6 +26,13 @@ Reason = Literal[
 ]
 
 PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
+    (  # plain words, before help texts that name everything a sender might have to set up
+        "spam",
+        divided("""
+        spam classification | classified as spam | identified as spam | considered*spam | detected as spam |
+        flagged as spam | looks like spam | message content rejected | rejected, ube | ofr*506
+        """),
+    ),
     (
         "greylisted",
         divided("""
@@ -46,7 +53,8 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         dmarc | spf check | spf fail | spf record | fails spf | sender policy framework | dkim |
         unauthenticated email | not authenticated | authentication required | authentication is required |
         smtp auth | not pass authentication | authentication fail | sender id | 5.7.26 | 5.7.60 |
-        must be authenticated | email authentication | domain owner's policy | spf: | spf validation
+        authentication information | authentication checks | must be authenticated | email authentication |
+        domain owner's policy | spf: | spf validation
         """),
     ),
     (
@@ -57,7 +65,8 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         from address | envelope sender | relay access denied | relaying denied | not allowed to relay |
         unable to relay | relay not permitted | no relay | relaying not | relayed*denied | don't have permission |
         not have permission | senderfilter | sender's | reverse dns | rdns | helo command | helo name |
-        restrictedtorecipients
+        restrictedtorecipients | unroutable sender | after mail from*not exist | after mail from*no such domain |
+        after mail from*not found | after mail from*verif | valid from
         """),
     ),
     (
@@ -106,25 +115,26 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         divided("""
         message too large | message too big | too large | too big | size exceeds | exceeds*size | message size |
         size limit | maximum message size | larger than | message is too | message length exceeds |
-        exceeded*message size | exceeds fixed | mail size | size restriction | exceeds the maximum |
-        maximum allowable | nachricht*zu groß | trop volumineux | demasiado grande | troppo grande | muito grande |
-        too long | サイズ | 超过*大小 | слишком больш | fixed maximum
+        exceeded*message size | line limit exceeded | message too long | exceeds fixed | mail size |
+        size restriction | exceeds the maximum | maximum allowable | nachricht*zu groß | trop volumineux |
+        demasiado grande | troppo grande | muito grande | サイズ | 超过*大小 | слишком больш | fixed maximum
         """),
     ),
     (
         "suspended",
         divided("""
-        account*disabled | mailbox*disabled | user*disabled | address*disabled | has been disabled | is disabled |
-        disabled or discontinued | account*suspended | mailbox*suspended | is suspended | been suspended |
-        account*inactive | mailbox*inactive | is inactive | not active | inactive user | user inactive |
-        account*deactivated | been deactivated | account*expired | mailbox*expired | account*closed |
-        account*locked | mailbox*locked | account*blocked | been blocked by admin | temporarily locked |
+        account*disabled | mailbox*disabled | user*disabled | address*disabled | has been disabled |
+        is disabled | disabled or discontinued | account*suspended | mailbox*suspended | is suspended |
+        been suspended | account*inactive | mailbox*inactive | is inactive | not active | inactive user |
+        user inactive | account*deactivated | been deactivated | account*expired | mailbox*expired |
+        account*closed | account*locked | mailbox*locked | temporary locked | disabled recipient |
+        recipient*disabled | account*blocked | been blocked by admin | temporarily locked |
         account that you tried to reach is inactive | out of service | no longer accepting | is frozen |
         account*terminated | account*cancelled | account*canceled | discontinued | no longer active |
-        not been collected | restricted by the domain | expirado por falta | konto*gesperrt | konto*deaktiviert |
-        deaktiviert | compte*désactivé | compte*desactive | cuenta*desactivada | cuenta*suspendida |
-        cuenta*deshabilitada | conta*desativada | account*disattivato | заблокирован | отключен | неактивен |
-        账号*停 | 帐号*停 | 被禁用 | 已停用 | 冻结 | 利用停止 | 停止され
+        not been collected | restricted by the domain | expirado por falta | konto*gesperrt |
+        konto*deaktiviert | deaktiviert | compte*désactivé | compte*desactive | cuenta*desactivada |
+        cuenta*suspendida | cuenta*deshabilitada | conta*desativada | account*disattivato | заблокирован |
+        отключен | неактивен | 账号*停 | 帐号*停 | 被禁用 | 已停用 | 冻结 | 利用停止 | 停止され
         """),
     ),
     (
@@ -139,6 +149,7 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         could not find a gateway | couldn't find any host | cannot find host | can't find host | cannot resolve |
         unable to resolve | could not resolve | unresolvable address | dns query failed | dns*problem | no dns |
         does not accept mail | doesn't accept mail | does not receive mail | illegal host |
+        no smtp service | domain*not reachable |
         name or service not known | address resolution | relayurl | infodomainnonexistent | unresolvable |
         domäne*nicht | domain*nicht gefunden | domaine*inexistant | dominio*no existe | домен не | 域名 | ドメイン
         """),
@@ -146,7 +157,8 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         "user_unknown",
         divided("""
-        user unknown | address rejected: access denied |
+        user unknown | address rejected: access denied | 5.1.0 address rejected | 5.1.1 address rejected |
+        may not exist | not a registered | check if address is correct |
         unknown user | no such user | no such recipient | no such mailbox | no such address |
         no such account | no such person | no such local user | no such email | nosuchuser | user not found |
         user*not found | user not known | users not found | recipient not found | recipient*not found |
@@ -186,10 +198,10 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         "content",
         divided("""
         virus | malware | infected | attachment | executable | banned file | forbidden file | bad header |
-        equal headers | equal x-header | invalid header | header syntax | rfc 5322 | rfc 2822 | rfc2822 | rfc5322 |
-        bare lf | 8-bit | 8bit data | malformed | mime*error | message content | content rejected | contains a url |
-        no resent-from | missing header | missing from | line too long | prohibited content | duplicate header |
-        invalid character | charset | 添付
+        equal headers | equal x-header | invalid header | header syntax | rfc 5322 | rfc 2822 | rfc2822 |
+        rfc5322 | bare lf | 8-bit | 8bit data | malformed | mime*error | content rejected | content presents |
+        security issue | contains a url | no resent-from | missing header | missing from | line too long |
+        prohibited content | duplicate header | invalid character | charset | 添付
         """),
     ),
     (
@@ -207,12 +219,14 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         "expired",
         divided("""
         retry timeout exceeded | retry time not reached | maximum-time-expired | message expired |
-        delivery expired | expired | in queue too long | in the queue too long | queue too long |
-        been in the queue | retry timeout | timeout exceeded for | too long in | message timed out |
-        delivery time expired | exceeded maximum delivery | maximum delivery attempts | delivery*attempts |
-        undeliverable for | could not be delivered for | unable to deliver*days | allowed queue period |
-        not delivered within | was aborted after | failed * attempts | attempts to deliver | undelivered after |
-        tried to deliver*days | gave up after | since * days | message*too old
+        delivery expired | envelope expired | expired | in queue too long | in the queue too long |
+        queue too long | been in the queue | retry timeout | timeout exceeded for | too long in |
+        message timed out | delivery time expired | exceeded maximum delivery | maximum delivery attempts |
+        number of delivery attempts | undeliverable for | could not be delivered for | unable to deliver*days |
+        allowed queue period | not delivered within | delivered for too long | failing for a long time |
+        for the last*seconds | multiple retries | queue for too long | for too long | was aborted after |
+        failed * attempts | attempts to deliver | undelivered after | tried to deliver*days | gave up after |
+        since * days | message*too old
         """),
     ),
     (
@@ -234,13 +248,13 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         "policy",
         divided("""
-        access denied | not allowed | not permitted | permission | not authorized | not authorised | unauthorized |
-        unauthorised | restrict | policy | relay | denied | refused | administrative | prohibit | blocked |
-        rejected by | forbidden | sender rejected | sender denied | sender address rejected | bad sender |
-        invalid sender | does not like | not accepting mail from | not accepting | rejected | rejete | reverse dns |
-        rdns | ptr | helo | ehlo | banned | not accepted | whitelist | white list | allow list | members-only |
-        moderat | refuse | verweigert | abgelehnt | refusé | rechazad | rifiutat | recusad | geweigerd | отклонен |
-        запрещ | 拒绝 | 拒否
+        access denied | not allowed | not permitted | permission | not authorized | not authorised |
+        unauthorized | unauthorised | restrict | policy | relay | denied | refused | protocol violation |
+        administrative | prohibit | blocked | rejected by | forbidden | sender rejected | sender denied |
+        sender address rejected | bad sender | invalid sender | does not like | not accepting mail from |
+        not accepting | rejected | rejete | reverse dns | rdns | ptr | helo | ehlo | banned | not accepted |
+        whitelist | white list | allow list | members-only | moderat | refuse | verweigert | abgelehnt |
+        refusé | rechazad | rifiutat | recusad | geweigerd | отклонен | запрещ | 拒绝 | 拒否
         """),
     ),
     (

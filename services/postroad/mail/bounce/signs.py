@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from postroad.mail.address import bare_address, mailboxes
+from postroad.mail.address import Mailbox, bare_address, mailboxes
 from postroad.mail.automatic import automatic
-from postroad.mail.bounce.phrase import flat
+from postroad.mail.bounce.phrase import Phrases, flat
 from postroad.mail.bounce.words import (
     ANSWERS,
     COMPLAINERS,
@@ -35,13 +35,18 @@ _REPLIES = (
     "答复",
     "转发",
 )
+_SAYS = Phrases(
+    [("failing", SUBJECTS), ("answer", ANSWERS), ("complaint", COMPLAINT_SUBJECTS), ("delay", DELAY_SUBJECTS)]
+)
+_NAMES = Phrases([(True, DAEMON_NAMES)])
 _NEAR = 24  # characters: what follows "Re:" that soon is the subject of the mail that it answers
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Each is one reason to take the mail for a notice, but for the last four."""
+    """Each is one reason to take the mail for a notice, but for the author and the last four."""
 
+    author: tuple[Mailbox, ...]
     daemon: bool  # the author is a mail system
     subject: bool  # speaks of a failure or a delay
     null: bool  # the null reverse-path
@@ -55,45 +60,47 @@ class Signs:
 
 def signs_of(headers: Headers) -> Signs:
     author = headers.unfolded("from")
+    found = mailboxes(author)
     subject = flat(headers.text("subject"))
+    found_at = [(sign, at) for at, sign in _SAYS.each(subject)]
+    says = dict(sorted(found_at, reverse=True))  # each sign, where it stands first
     content_type = headers.unfolded("content-type").lower()
     typed = "multipart/report" in content_type or "delivery-status" in content_type
-    failing = _says_failed(subject)
-    found = mailboxes(author)
-    named = tuple(
+    sent = headers.unfolded("return-path").replace(" ", "")
+    made = automatic(headers, None)
+    return Signs(
+        author=found,
+        daemon=_is_daemon(author, found, typed=typed),
+        subject=_says_failed(subject, says.get("failing", -1)),
+        null=sent == "<>" or sent.lower().startswith("<mailer-daemon"),
+        named=_named(headers) if "x-failed-recipients" in headers else (),
+        typed=typed,
+        answer=(made is not None and made.degree == "answer") or "answer" in says,
+        receipt=subject.startswith(RECEIPTS),
+        complaint="complaint" in says
+        or "x-hmxmroriginalrecipient" in headers
+        or any(box.address.lower() in COMPLAINERS for box in found),
+        delay="delay" in says,
+    )
+
+
+def _named(headers: Headers) -> tuple[str, ...]:
+    return tuple(
         address
         for value in headers.all_unfolded("x-failed-recipients")
         for word in value.replace(";", ",").split(",")
         if (address := bare_address(word))
     )
-    daemon = _is_daemon(author, [box.address for box in found], typed=typed)
-    sent = headers.unfolded("return-path").replace(" ", "")
-    made = automatic(headers, None)
-    return Signs(
-        daemon=daemon,
-        subject=failing,
-        null=sent == "<>" or sent.lower().startswith("<mailer-daemon"),
-        named=named,
-        typed=typed,
-        answer=(made is not None and made.degree == "answer") or any(word in subject for word in ANSWERS),
-        receipt=subject.startswith(RECEIPTS),
-        complaint=any(box.address.lower() in COMPLAINERS for box in found)
-        or "x-hmxmroriginalrecipient" in headers
-        or any(word in subject for word in COMPLAINT_SUBJECTS),
-        delay=any(word in subject for word in DELAY_SUBJECTS),
-    )
 
 
-def _says_failed(subject: str) -> bool:
-    at = min((found for word in SUBJECTS if (found := subject.find(word)) >= 0), default=-1)
+def _says_failed(subject: str, at: int) -> bool:
     return at >= 0 and not (subject.startswith(_REPLIES) and at < _NEAR)
 
 
-def _is_daemon(author: str, addresses: list[str], *, typed: bool) -> bool:
+def _is_daemon(author: str, found: tuple[Mailbox, ...], *, typed: bool) -> bool:
     if not author.strip():
         return typed
-    local = addresses[0].rpartition("@")[0].lower() if addresses else author.partition("@")[0].strip(' "<>').lower()
+    local = found[0].address.rpartition("@")[0].lower() if found else author.partition("@")[0].strip(' "<>').lower()
     if local.strip('"').startswith(("mailer-daemon", "postmaster")) or local.strip('"') in DAEMONS:
         return True
-    words = flat(author)
-    return any(name in words for name in DAEMON_NAMES)
+    return _NAMES.first(flat(author)) is True

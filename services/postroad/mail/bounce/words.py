@@ -15,44 +15,46 @@ FATES: tuple[tuple[Fate, tuple[str, ...]], ...] = (
     (
         "failed",
         divided("""
-        not be delivered | n't be delivered | cannot be delivered | can not be delivered | unable to deliver |
-        not able to deliver | n't able to deliver | not delivered to | was not delivered | wasn't delivered |
-        were not delivered | has not been delivered | not deliver your | not deliver message | not deliver the |
-        cannot deliver | could not deliver | couldn't deliver | couldn't be delivered | undeliverable |
-        undelivered | delivery has failed | delivery failed | delivery failure | delivery*failed |
-        delivery was aborted | failed to deliver | failed permanently | failed recipient | failed addresses |
-        following address*failed | fatal error | had delivery problems | delivery problem | did not reach |
-        could not be reached | did not receive | non-delivery | non-delivered | error delivering |
-        error during delivery | attempting to deliver | trying to deliver the mail | problem delivering |
-        trouble delivering | problem with the e-mail address | could not be sent | failed to send | not be sent |
-        returned mail | returned to sender | returning message to sender | been returned | was returned |
-        failure notice | failure reasons | failed mail | mail failed | rejected your message | rejected recipient |
-        was rejected | automatically rejected | has been rejected | been rejected by | were rejected |
-        not accepted | not accepting mail from | delivery aborted | was aborted after | recipients were affected |
+        not be delivered | can't be delivered | cannot be delivered | can not be delivered | unable to deliver |
+        not able to deliver | wasn't able to deliver | weren't able to deliver | not delivered to |
+        was not delivered | wasn't delivered | were not delivered | has not been delivered | not deliver your |
+        not deliver message | not deliver the | cannot deliver | could not deliver | couldn't deliver |
+        couldn't be delivered | undeliverable | undelivered | delivery has failed | delivery failed |
+        delivery failure | delivery*failed | delivery was aborted | failed to deliver | failed permanently |
+        failed recipient | failed addresses | following address*failed | fatal error | had delivery problems |
+        delivery problem | did not reach | could not be reached | did not receive | non-delivery |
+        non-delivered | error delivering | error during delivery | attempting to deliver |
+        trying to deliver the mail | problem delivering | trouble delivering | problem with the e-mail address |
+        could not be sent | failed to send | not be sent | returned mail | returned to sender |
+        returning message to sender | been returned | was returned | failure notice | failure reasons |
+        failed mail | mail failed | rejected your message | rejected recipient | was rejected |
+        automatically rejected | has been rejected | been rejected by | were rejected | not accepted |
+        not accepting mail from | delivery aborted | was aborted after | recipients were affected |
         was blocked by | address not found | given up | giving up | no valid recipients | error-for: |
-        error description | errors occurred | message log follows | failed because | unknown user | user unknown |
-        user not known | no such user | invalid final delivery | mailbox is full | mailbox unavailable |
-        over quota | user not found | exceeds allowed | does not like recipient | host unknown | unknown host |
-        no mailbox | invalid address | nicht zugestellt | nicht ausgeliefert | unzustellbar |
-        zustellung*fehlgeschlagen | nachrichtenzustellung an | fehler bei der*zustellung | pas pu etre delivre |
-        pas pu être délivré | pas pu être remis | pas été remis | pas été distribué | non remis |
-        échec de la remise | impossible de remettre | echec de la remise | n'a pas pu être envoyé | non distribué |
-        non délivré | no pudo ser entregado | no se pudo entregar | no se ha podido entregar | error de entrega |
-        no ha podido ser entregado | no se entregó | no fue entregado | non è stato possibile recapitare |
-        recapito non riuscito | impossibile recapitare | non recapitat | mancato recapito | impossibile consegnare |
-        non è stato consegnato | nao pode ser enviada | não pôde ser entregue | não foi entregue |
-        falha na entrega | não foi possível entregar | nao foi possivel entregar | nao pode ser entregue |
-        kan niet worden bezorgd | kon niet worden bezorgd | niet worden afgeleverd | niet afgeleverd | is mislukt |
-        onbestelbaar | niet bezorgd | kunde inte levereras | gick inte att leverera | kunne ikke leveres |
-        levering*mislykkedes | mislyktes | ei voitu toimittaa | toimitus*epäonnistui | nie może zostać dostarczona |
-        nie mogła zostać dostarczona | nie została dostarczona | nie powiodło | nie można dostarczyć |
-        nemohla být doručena | nelze doručit | nem kézbesíthető | nem sikerült kézbesíteni | teslim edilemedi |
-        не доставлено | не может быть доставлен | невозможно доставить | не удалось доставить | сбой доставки |
-        не было доставлено | недоставлен | 邮件无法 | 无法发送 | 无法投递 | 投递失败 | 发送失败 | 退信 | 被退回 |
-        传递给*失败 | 未能送达 | 未能发送 | 無法傳遞 | 無法傳送 | 遞送失敗 | 配信できません | 配信できなかった |
-        配信されませんでした | 配信に失敗 | 送信できません | 送信できませんでした | 届けられませんでした |
-        届きませんでした | お届けできません | 配送できません | 배달할 수 없 | 전송하지 못 | 배달되지 못 |
-        전달되지 못 | 반송
+        error description | errors occurred | message log follows | failed because | unknown user |
+        user unknown | user not known | no such user | invalid final delivery | mailbox is full |
+        mailbox unavailable | over quota | user not found | exceeds allowed | does not like recipient |
+        host unknown | unknown host | no mailbox | invalid address | nicht zugestellt | nicht ausgeliefert |
+        unzustellbar | zustellung*fehlgeschlagen | nachrichtenzustellung an | fehler bei der*zustellung |
+        pas pu etre delivre | pas pu être délivré | pas pu être remis | pas été remis | pas été distribué |
+        non remis | échec de la remise | impossible de remettre | echec de la remise | n'a pas pu être envoyé |
+        non distribué | non délivré | no pudo ser entregado | no se pudo entregar | no se ha podido entregar |
+        error de entrega | no ha podido ser entregado | no se entregó | no fue entregado |
+        non è stato possibile recapitare | recapito non riuscito | impossibile recapitare | non recapitat |
+        mancato recapito | impossibile consegnare | non è stato consegnato | nao pode ser enviada |
+        não pôde ser entregue | não foi entregue | falha na entrega | não foi possível entregar |
+        nao foi possivel entregar | nao pode ser entregue | kan niet worden bezorgd | kon niet worden bezorgd |
+        niet worden afgeleverd | niet afgeleverd | is mislukt | onbestelbaar | niet bezorgd |
+        kunde inte levereras | gick inte att leverera | kunne ikke leveres | levering*mislykkedes | mislyktes |
+        ei voitu toimittaa | toimitus*epäonnistui | nie może zostać dostarczona | nie mogła zostać dostarczona |
+        nie została dostarczona | nie powiodło | nie można dostarczyć | nemohla být doručena | nelze doručit |
+        nem kézbesíthető | nem sikerült kézbesíteni | teslim edilemedi | не доставлено |
+        не может быть доставлен | невозможно доставить | не удалось доставить | сбой доставки |
+        не было доставлено | недоставлен | 邮件无法 | 无法发送 | 无法投递 | 投递失败 | 发送失败 | 退信 |
+        被退回 | 传递给*失败 | 未能送达 | 未能发送 | 無法傳遞 | 無法傳送 | 遞送失敗 | 配信できません |
+        配信できなかった | 配信されませんでした | 配信に失敗 | 送信できません | 送信できませんでした |
+        届けられませんでした | 届きませんでした | お届けできません | 配送できません | 배달할 수 없 |
+        전송하지 못 | 배달되지 못 | 전달되지 못 | 반송
         """),
     ),
     (
@@ -139,10 +141,11 @@ NOT_LEADS = divided("""
     contact | contact us | please contact | questions | regards | sincerely | unsubscribe | from | sender |
     reply-to | reply to | assistance | write to | mail from | message-id | message id | postmaster | please |
     envelope-from | generating server | support | help | e-mail us at | or | return-path | reply |
-    forward this | admin | administrator | administrators | mail to our | send email to | questions to |
-    questions, contact | contacting | visit | originator | original sender | errors-to | subject | von | de |
-    von: | from: | abuse | kontakt | contactez | reach us at | try | instead | cc | try sending to | emailing |
-    new address is | report to | mailing list | list | owner | sent by
+    forward this | email at | e-mail at | mail at | write us at | admin | administrator | administrators |
+    mail to our | send email to | questions to | questions, contact | contacting | visit | originator |
+    original sender | errors-to | subject | von | de | von: | from: | abuse | kontakt | contactez |
+    reach us at | try | instead | cc | try sending to | emailing | new address is | report to | mailing list |
+    list | owner | sent by
 """)
 """Before an address that is nobody's who was written to."""
 
@@ -171,12 +174,12 @@ CLOSERS = divided("""
 """After these no more recipients are listed."""
 
 DAEMONS = divided("""
-    mailer-daemon | postmaster | mdaemon | maildaemon | mail-daemon | mail.delivery.system |
-    mail-delivery-system | mailerdaemon | mailer | ndr | bounce | bounces | system administrator |
-    "system administrator" | system_administrator | mailsystem | mail_service | smtp | smtpd | mailserver |
-    imss | listserv | maildelivery | mail-delivery | delivery-notification | root | daemon |
-    microsoftexchange329e71ec88ae4615bbc36ab6ce41109e | mailnull | mta | internet-mail | inetgw1 | exchange |
-    antivirus | mail-gw
+    mailer-daemon | postmaster | post_master | post-master | post.master | mdaemon | maildaemon | mail-daemon |
+    mail.delivery.system | mail-delivery-system | mailerdaemon | mailer | ndr | bounce | bounces |
+    system administrator | "system administrator" | system_administrator | mailsystem | mail_service | smtp |
+    smtpd | mailserver | imss | listserv | maildelivery | mail-delivery | delivery-notification | root |
+    daemon | microsoftexchange329e71ec88ae4615bbc36ab6ce41109e | mailnull | mta | internet-mail | inetgw1 |
+    exchange | antivirus | mail-gw
 """)
 """Local parts that send notices."""
 
@@ -206,10 +209,11 @@ SUBJECTS = divided("""
     niet bezorgd | kan niet worden bezorgd | kunde inte levereras | ikke leveres | kan ikke leveres |
     olevererbart | ei voitu toimittaa | nie dostarczon | niedostarczon | nedoručiteln | kézbesíthetetlen |
     teslim edilemedi | не доставлено | недоставлен | не может быть доставлен | сбой доставки | 退信 | 投递失败 |
-    传输失败 | 发送失败 | 无法送达 | 无法投递 | 未送达 | 未传递 | 配信不能 | 配信できません | 配信エラー |
-    送信エラー | 不達 | 配達不能 | 返送 | 반송 | 배달 실패 | 배달되지 | 系统退信 | 遞送失敗 |
-    utilisateur non recens | quota exceeded | mailbox full | mailbox is full | warning: message |
-    message you sent blocked
+    传输失败 | 发送失败 | 无法送达 | 无法投递 | 未送达 | 未传递 | 配信不能 | 配信できません | エラー通知 |
+    エラーメール | メールエラー | 配信エラー | 送信エラー | 不達 | 配達不能 | 返送 | 반송 | 배달 실패 |
+    배달되지 | 系统退信 | 遞送失敗 | utilisateur non recens | quota exceeded | mailbox full | mailbox is full |
+    warning: message | message you sent blocked | cannot send | can't send | could not send | unable to send |
+    not be sent
 """)
 """In the subject of a notice."""
 
@@ -285,7 +289,7 @@ COPY = (
 """Lines (marks at both ends taken off) after which the message that came back begins; regular expressions."""
 
 _ACTIONS = {
-    "failed": "failure | fail | error | failed | undeliverable | bounced",
+    "failed": "failure | fail | error | failed | undeliverable | bounced | expired | rejected",
     "delayed": "delay | delayed | deferred | warning",
     "delivered": "deliverable | delivered | success | succeeded",
     "relayed": "relayed",
