@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postroad.catalogue.acls import ROLES, Grant, grants, user_of
@@ -20,11 +20,14 @@ from tests.deploy.documents import Document, parsed
 
 WORDS = st.text(st.characters(min_codepoint=32, max_codepoint=126))
 SCALARS = WORDS | st.integers() | st.booleans()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner), max_leaves=12)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
+)
 LOADED = workers.load_all(Config())
 
 
-@given(st.lists(st.dictionaries(WORDS, VALUES, min_size=1), min_size=1))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_yaml_is_read_back_as_it_was(found: list[dict[str, Any]]) -> None:
     assert list(yaml.safe_load_all(documents(found))) == found
 

@@ -40,6 +40,7 @@ def told(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[st
     logs.configure()
     yield capfd
     structlog.reset_defaults()
+    logs.decisions = None
     logging.getLogger().handlers[:] = before
 
 

@@ -10,8 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from postroad.runtime.broker import Cluster
-from tests.observe.prometheus import free_port
-from tests.support.six import COMMAND, Six, until
+from tests.support.six import COMMAND, Six, free_port, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
 WORKERS = ("routing", "loop_guard", "ingest")
@@ -119,7 +118,7 @@ def test_a_worker_tells(observed: Observed, worker: str, figure: str, labels: di
 def test_at_rest_nothing_waits_and_views_are_fresh(observed: Observed, worker: str) -> None:
     until("at rest", lambda: observed.figure(worker, "postroad_events_waiting") == 0, 20)
     until("nothing late", lambda: observed.figure(worker, "postroad_events_waiting_oldest_seconds") == 0, 20)
-    assert observed.figure(worker, "postroad_mails_unsettled") == 0
+    until("all settled", lambda: observed.figure(worker, "postroad_mails_unsettled") == 0, 20)
     assert observed.figure(worker, "postroad_views_age_seconds") < 5
 
 

@@ -24,7 +24,7 @@ from postroad.views import Views
 from postroad_schemas import Record, Ticked, event_id, read
 from postroad_schemas.address import AddressBlacklisted, AddressFailed
 from postroad_schemas.values import Stream
-from tests.support.kafka import caught_up, cluster_settings, fresh_topics, publish, put, records, states
+from tests.support.kafka import caught_up, cluster_settings, fresh_topics, publish, put, records, states, until
 from tests.upgrade.test_states import newer
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -112,6 +112,10 @@ async def fail(kafka: Kafka, numbers: Sequence[int]) -> None:
     await caught_up(kafka, ADDRESSES)
 
 
+async def _ready(engine: Engine) -> bool:
+    return engine.ready
+
+
 @pytest.mark.broker
 @pytest.mark.timeout(240)
 async def test_upgrade_side_by_side_and_rollback(broker: Cluster) -> None:
@@ -122,6 +126,7 @@ async def test_upgrade_side_by_side_and_rollback(broker: Cluster) -> None:
 
     old, (new, stepper) = this_version(kafka), next_version(kafka)
     async with running(old, new):
+        await until(lambda: _ready(new))
         await fail(kafka, [2, 3])
         await put(kafka, *map(weighed, PEOPLE))
         await caught_up(kafka, ADDRESSES)
