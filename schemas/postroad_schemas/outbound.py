@@ -117,9 +117,7 @@ class SettledSubmission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     not_before: datetime | None = None  # of a deferred one: when it is tried again (UTC)
     server: str = ""  # of a deferred one
     reply: Reply = Reply()  # of a deferred one: what the server said
-    first_attempt_at: datetime | None = (
-        None  # of a deferred one (UTC): its retry time runs from here, tried early or not
-    )
+    first_attempt_at: datetime | None = None  # of a deferred one (UTC): from here its retry time runs
     retried: str = ""  # the order by which it was last tried before its time: it is obeyed once
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,19 @@ NOT_NOW = [
     pytest.param(lambda: World(raises=ValueError("a fault of ours")), id="an unforeseen error"),
     pytest.param(lambda: World(store=Store(RuntimeError("a fault of ours"))), id="an unforeseen error of the store"),
 ]
+
+
+@asynccontextmanager
+async def http_door(world: World, settings: Http = HTTP) -> AsyncIterator[int]:
+    """Open; its port."""
+    from postroad.ingest.doors.http import HttpDoor
+
+    opened = HttpDoor(world.tools(Config(http=settings)))
+    await opened.start()
+    try:
+        yield opened.port
+    finally:
+        await opened.stop()
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
 from typing import NamedTuple
@@ -11,13 +9,11 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from postroad.ingest.doors.http import HttpDoor
 from postroad.ingest.doors.pages import files
 from postroad.mail.links import file_link
-from postroad.runtime.config import Config, Http
 from postroad.runtime.worker import Unavailable
 from postroad_schemas.values import Attachment, ObjectRef
-from tests.ingest.acceptance import HTTP, TOKEN, World
+from tests.ingest.acceptance import HTTP, World, http_door
 from tests.support.declared import AT, views
 
 CONTENT = bytes(range(256)) * 1000
@@ -27,21 +23,6 @@ class File(NamedTuple):
     status: int
     content: bytes
     headers: dict[str, str]
-
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTROAD_TEST_TOKEN", TOKEN)
-
-
-@asynccontextmanager
-async def door(world: World, settings: Http = HTTP) -> AsyncIterator[int]:
-    opened = HttpDoor(world.tools(Config(http=settings)))
-    await opened.start()
-    try:
-        yield opened.port
-    finally:
-        await opened.stop()
 
 
 async def link(
@@ -100,7 +81,7 @@ async def ask(port: int, path: str, method: str = "GET") -> File:
 )
 async def test_a_link_gives_the_file(name: str, media_type: str, disposition: str, shown_type: str) -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         found = await ask(port, await link(world, name, media_type))
     assert (found.status, found.content) == (200, CONTENT)
     assert found.headers["Content-Disposition"] == disposition
@@ -113,14 +94,14 @@ async def test_a_link_gives_the_file(name: str, media_type: str, disposition: st
 
 async def test_head_says_the_same_without_the_file() -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         found = await ask(port, await link(world), "HEAD")
     assert (found.status, found.content, found.headers["Content-Length"]) == (200, b"", str(len(CONTENT)))
 
 
 async def test_an_empty_file_is_one() -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         found = await ask(port, await link(world, content=b""))
     assert (found.status, found.content) == (200, b"")
 
@@ -135,7 +116,7 @@ async def test_an_empty_file_is_one() -> None:
 )
 async def test_a_link_ends(until: timedelta, status: int) -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         assert (await ask(port, await link(world, until=until))).status == status
 
 
@@ -143,14 +124,14 @@ async def test_a_link_ends(until: timedelta, status: int) -> None:
     "path", [pytest.param("/files/x", id="none"), pytest.param("/files/%00%C3%A9.aaaa", id="strange letters")]
 )
 async def test_what_is_not_ours_is_404(path: str) -> None:
-    async with door(World()) as port:
+    async with http_door(World()) as port:
         found = await ask(port, path)
     assert (found.status, b"not one of ours" in found.content) == (404, True)
 
 
 async def test_a_forged_link_is_404_also_when_expired() -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         for until in (None, timedelta(days=-1)):
             path = await link(world, until=until)
             assert (await ask(port, path[:-1] + ("a" if path[-1] != "a" else "b"))).status == 404
@@ -160,7 +141,7 @@ async def test_an_erased_file_is_gone() -> None:
     world = World()
     path = await link(world)
     await world.store.delete((await world.store.put(CONTENT)).ref)
-    async with door(world) as port:
+    async with http_door(world) as port:
         assert (await ask(port, path)).status == 410
 
 
@@ -172,7 +153,7 @@ async def test_a_store_that_is_away_is_asked_later(monkeypatch: pytest.MonkeyPat
         raise Unavailable("the disk is gone")
 
     monkeypatch.setattr(world.store, "get", away)
-    async with door(world) as port:
+    async with http_door(world) as port:
         found = await ask(port, path)
     assert (found.status, "Retry-After" in found.headers) == (503, True)
 
@@ -181,7 +162,7 @@ async def test_only_so_many_files_are_in_memory_and_who_does_not_read_is_cut(mon
     monkeypatch.setattr(files, "AT_ONCE", 1)
     world = World()
     path = await link(world, content=b"x" * 30_000_000)
-    async with door(world, msgspec.structs.replace(HTTP, body_timeout=0.5)) as port:
+    async with http_door(world, msgspec.structs.replace(HTTP, body_timeout=0.5)) as port:
         slow = socket.create_connection(("127.0.0.1", port), timeout=10)
         slow.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert (await asyncio.to_thread(slow.recv, 12)).startswith(b"HTTP/1.1 200")

@@ -1,21 +1,17 @@
 """`/leave/HANDLE` with real requests: one click leaves, a look does not (O6, RFC 8058)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http.client import HTTPConnection
 from typing import NamedTuple
 
 import pytest
 
-from postroad.ingest.doors.http import HttpDoor
 from postroad.mail.leave import leave_token
 from postroad.mail.return_path import return_path_token
-from postroad.runtime.config import Config
 from postroad.runtime.worker import Unavailable
 from postroad_schemas import notification_id
 from postroad_schemas.outbound import LeaveAsked
-from tests.ingest.acceptance import HTTP, TOKEN, World
+from tests.ingest.acceptance import World, http_door
 from tests.support.declared import AT, views
 
 MINE = notification_id("<m1@example.com>", "ada@example.net")
@@ -29,21 +25,6 @@ class Page(NamedTuple):
     status: int
     text: str
     headers: dict[str, str]
-
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTROAD_TEST_TOKEN", TOKEN)
-
-
-@asynccontextmanager
-async def door(world: World) -> AsyncIterator[int]:
-    opened = HttpDoor(world.tools(Config(http=HTTP)))
-    await opened.start()
-    try:
-        yield opened.port
-    finally:
-        await opened.stop()
 
 
 async def ask(
@@ -70,7 +51,7 @@ async def ask(
 )
 async def test_one_click_leaves_once_it_is_acknowledged(body: bytes, headers: dict[str, str], handle: str) -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         page = await ask(port, body=body, headers=headers, handle=handle)
         world.order.append("answered")
     [event] = world.events
@@ -82,7 +63,7 @@ async def test_one_click_leaves_once_it_is_acknowledged(body: bytes, headers: di
 
 async def test_twice_is_one_event() -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         assert [(await ask(port)).status for _ in range(2)] == [200, 200]
     assert world.events[0] == world.events[1]
 
@@ -91,7 +72,7 @@ async def test_twice_is_one_event() -> None:
 async def test_who_only_looks_leaves_nothing(method: str) -> None:
     """Link scanners do."""
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         page = await ask(port, method)
     assert (page.status, world.events) == (200, [])
     assert page.headers["Content-Type"].startswith("text/html")
@@ -115,7 +96,7 @@ async def test_who_only_looks_leaves_nothing(method: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_what_is_not_ours_is_404(handle: str, method: str) -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         page = await ask(port, method, handle)
     assert (page.status, "not one of ours" in page.text, world.events) == (404, True, [])
 
@@ -134,13 +115,13 @@ async def test_what_is_not_ours_is_404(handle: str, method: str) -> None:
 )
 async def test_only_the_form_of_the_standard_leaves(body: bytes, headers: dict[str, str], status: int) -> None:
     world = World()
-    async with door(world) as port:
+    async with http_door(world) as port:
         page = await ask(port, body=body, headers=headers)
     assert (page.status, world.events) == (status, [])
 
 
 async def test_while_the_broker_is_away_nobody_is_told_that_he_left() -> None:
     world = World(raises=Unavailable("no broker"))
-    async with door(world) as port:
+    async with http_door(world) as port:
         page = await ask(port)
     assert (page.status, "try again later" in page.text, "Retry-After" in page.headers) == (503, True, True)

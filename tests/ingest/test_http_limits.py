@@ -4,34 +4,23 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 
-from postroad.ingest.doors.connections import forwarded_for, proxies
-from postroad.ingest.doors.http import HttpDoor
-from postroad.runtime.config import Config, ConfigError
-from tests.ingest.acceptance import HTTP, MAIL, TOKEN, World
+from postroad.ingest.doors import http
+from postroad.ingest.doors.http_connections import forwarded_for, proxies
+from postroad.runtime.config import ConfigError
+from tests.ingest.acceptance import HTTP, MAIL, TOKEN, World, http_door
 
 HEAD = f"POST /mail HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(MAIL)}\r\n"
 POST = HEAD.encode() + b"\r\n" + MAIL
 
 
-@pytest.fixture(autouse=True)
-def _token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTROAD_TEST_TOKEN", TOKEN)
-
-
-@asynccontextmanager
-async def door(world: World | None = None, **settings: Any) -> AsyncIterator[int]:
-    opened = HttpDoor((world or World()).tools(Config(http=msgspec.structs.replace(HTTP, **settings))))
-    await opened.start()
-    try:
-        yield opened.port
-    finally:
-        await opened.stop()
+def door(world: World | None = None, **settings: Any) -> AbstractAsyncContextManager[int]:
+    return http_door(world or World(), msgspec.structs.replace(HTTP, **settings))
 
 
 class Client:
@@ -155,7 +144,10 @@ async def test_asking_first_takes_as_long_as_a_mail() -> None:
         pytest.param("/mail", f"Authorization: Bearer {TOKEN}\r\nContent-Length: 99999999", 413, id="a mail too large"),
     ],
 )
-async def test_nothing_is_read_of_what_is_refused_by_its_header(path: str, head: str, status: int) -> None:
+async def test_nothing_is_read_of_what_is_refused_by_its_header(
+    path: str, head: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "DRAIN", 0.1)
     async with door() as port, client(port) as one:
         one.send(f"POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
         assert await one.status() == status

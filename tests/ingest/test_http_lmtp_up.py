@@ -64,6 +64,7 @@ def test_http_and_lmtp_go_all_the_way_and_what_is_posted_twice_is_one_event(inst
     port, path = free_port(), installation.folder / "lmtp"
     open_doors(installation, f'[http]\nport = {port}\ntoken = "env:POSTROAD_TEST_TOKEN"\n[lmtp]\npath = "{path}"')
     with installation.up():
+        assert installation.ready.endswith(f" (SMTP), {path} (LMTP), 127.0.0.1:{port} (HTTP); stop with Ctrl-C\n")
         soon(lambda: len(installation.events("directory")) >= 2)
         posted = [request(port, path="/mail?mail_from=anna@example.org&rcpt_to=sales@example.com") for _ in range(2)]
         with LMTP(str(path)) as client:
@@ -87,6 +88,12 @@ def test_http_and_lmtp_go_all_the_way_and_what_is_posted_twice_is_one_event(inst
         pytest.param("[lmtp]\nport = {taken}", os.EX_UNAVAILABLE, "in [lmtp]", id="LMTP's port"),
         pytest.param('[lmtp]\npath = "/nowhere/lmtp"', os.EX_UNAVAILABLE, "/nowhere/lmtp cannot", id="LMTP's path"),
         pytest.param("[http]\nport = 1", os.EX_CONFIG, "[http] token cannot be had", id="no token"),
+        pytest.param(
+            '[http]\nport = 1\ntoken = "env:POSTROAD_NOT_SET"',
+            os.EX_CONFIG,
+            "env:POSTROAD_NOT_SET is not set",
+            id="unset",
+        ),
         pytest.param("[http]\nprot = 1", os.EX_CONFIG, "did you mean 'port'", id="a slip"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 
 from postroad.ingest.doors.lmtp import LmtpDoor
 from postroad.runtime.config import Config, Lmtp, Smtp
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad.runtime.worker import Unavailable
 from tests.ingest.acceptance import MAIL, NOT_NOW, World, hanging, killed_once_stored
 

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -15,7 +17,7 @@ import pytest
 
 from postroad.ingest.doors.envelope import envelope
 from postroad.runtime.broker import Cluster
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad_schemas import read
 from postroad_schemas.directory import Parameter
 from postroad_schemas.mail import MailReceived
@@ -30,13 +32,21 @@ def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a log on which the gate has written what is declared."""
+    made = Installation(tmp_path_factory.mktemp("declared"))
+    assert made("apply").code == os.EX_OK
+    with made.up():
+        soon(lambda: len(made.events("directory")) >= 2)
+    return made.folder
+
+
 @pytest.fixture
-def declared(installation: Installation) -> Installation:
-    """With a log, on which the gate has written what is declared; nobody runs."""
-    assert installation("apply").code == os.EX_OK
-    with installation.up():
-        soon(lambda: len(installation.events("directory")) >= 2)
-    return installation
+def declared(template: Path, tmp_path: Path) -> Installation:
+    """With such a log; nobody runs."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return Installation(tmp_path)
 
 
 def soon(true: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -217,6 +227,16 @@ def locked(installation: Installation) -> Iterator[None]:
         log.execute("BEGIN IMMEDIATE")
         yield
         log.execute("ROLLBACK")
+
+
+def test_a_broker_that_never_answers_is_75_in_time(declared: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f'[kafka]\nbootstrap = "127.0.0.1:{silent.getsockname()[1]}"\nrequest = 1.0\n'
+        declared.file.write_text(declared.file.read_text() + where)
+        began = time.monotonic()
+        code, said = pipe("--config", declared.file)
+    assert (code, "does not answer within 2 seconds" in said) == (os.EX_TEMPFAIL, True), said
+    assert time.monotonic() - began < 15
 
 
 def test_a_log_that_cannot_be_written_to_is_75(declared: Installation) -> None:

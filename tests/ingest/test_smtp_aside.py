@@ -50,7 +50,7 @@ async def test_a_mail_read_aside_is_the_same_event_with_the_same_objects(
     assert aside.events == here.events
     assert aside.store._objects == here.store._objects
     assert (aside.events[0].report is not None) == recipient.startswith(b"bounce")
-    assert len(aside.events[0].contents.attachments) == origin.keep_attachments
+    assert len(aside.events[0].contents.attachments) == origin.keep_attachments + origin.keep_original
 
 
 async def test_a_lost_process_is_not_now_and_the_next_mail_has_another() -> None:

@@ -3,18 +3,17 @@
 import smtplib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad_schemas.chatter import RecordRequested
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.message import Outcome
 from tests.cli.installation import ENVIRONMENT, Installation, mail
-from tests.ingest.dying import ACKNOWLEDGED, STORED
+from tests.faults.doors_dying import ACKNOWLEDGED, STORED
+from tests.faults.test_kill import wait_for
 
 MAIL = mail(1).as_bytes().replace(b"\n", b"\r\n")
 
@@ -33,7 +32,7 @@ def sent(port: int) -> int:
 
 def die(installation: Installation, point: str) -> int:
     """The answer of a system that dies at this point. It must have died."""
-    command = [sys.executable, "-m", "tests.ingest.dying", point, str(installation.file)]
+    command = [sys.executable, "-m", "tests.faults.doors_dying", point, "up", "--config", str(installation.file)]
     with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
@@ -45,13 +44,6 @@ def die(installation: Installation, point: str) -> int:
             return code
         finally:
             process.kill()
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it does not come"
-        time.sleep(0.05)
 
 
 @pytest.mark.timeout(90)

@@ -13,13 +13,8 @@ import pytest
 from postroad.ingest.doors.replies import Says
 from postroad.runtime.config import ConfigError
 from tests.ingest.dialog import MAIL, TRANSACTION, client, door, greeted, trusting
+from tests.support.six import free_port
 from tests.support.smtp_sink import make_certificate
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

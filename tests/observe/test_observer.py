@@ -21,7 +21,7 @@ from postroad.runtime.worker import Unavailable
 from postroad_schemas import WORKERS
 from postroad_schemas.values import ObjectRef
 from tests.cli.installation import Installation, postroad
-from tests.observe.prometheus import free_port
+from tests.support.six import free_port
 
 
 def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:

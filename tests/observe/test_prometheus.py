@@ -11,7 +11,8 @@ from dashboards.pages import PAGES
 from dashboards.rules import RULES, Rule
 
 from tests.observe.flow import Flow, flowing
-from tests.observe.prometheus import Prometheus, free_port, needs_prometheus, prometheus
+from tests.observe.prometheus import Prometheus, needs_prometheus, prometheus
+from tests.support.six import free_port
 from tests.support.thread_loop import in_thread
 
 pytestmark = [needs_prometheus, pytest.mark.slow]

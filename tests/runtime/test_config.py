@@ -39,7 +39,12 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         pytest.param("[smtp]\nport = 70000", "smtp.port: Expected `int` <= 65535", id="no port"),
         pytest.param("[smtp]\nmax_connections = 0", "smtp.max_connections: Expected `int` >= 1", id="no connections"),
         pytest.param("smtp = 25", "smtp: Expected `object`, got `int`", id="a number for a table"),
-        pytest.param("[relay]\nsecurity = 'ssl'", "relay.security: Invalid enum value 'ssl'", id="no such security"),
+        pytest.param(
+            "[relay]\nsecurity = 'ssl'",
+            "relay.security: Invalid enum value 'ssl'; it is one of none, starttls, tls",
+            id="no such security",
+        ),
+        pytest.param("[kafka]\nsasl = 'X'", "kafka.sasl: .* it is one of PLAIN, SCRAM-SHA-256", id="no such mechanism"),
         pytest.param("[smtp", "not TOML", id="not TOML"),
         pytest.param(b"\xff\xfe", "not TOML", id="not UTF-8"),
     ],

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 
@@ -23,8 +23,12 @@ _B = re.compile(rb"([;\s]b\s*=)[^;]*")
 _PERL = r"""
 use Mail::DKIM::Verifier; use Mail::DKIM::DNS; use Net::DNS::Resolver;
 Mail::DKIM::DNS::resolver(Net::DNS::Resolver->new(nameservers => [$ARGV[0]], port => $ARGV[1], udppacketsize => 4096));
-my $verifier = Mail::DKIM::Verifier->new; binmode STDIN; local $/; $verifier->PRINT(<STDIN>); $verifier->CLOSE;
-print join(" ", $_->algorithm, $_->domain, $_->selector, $_->result_detail), "\n" for $verifier->signatures;
+binmode STDIN; $/ = "\0";
+while (my $message = <STDIN>) {
+    my $verifier = Mail::DKIM::Verifier->new; chomp $message; $verifier->PRINT($message); $verifier->CLOSE;
+    my @said = map { join " ", $_->algorithm, $_->domain, $_->selector, $_->result_detail } $verifier->signatures;
+    print join("\t", @said), "\n";
+}
 """
 
 
@@ -73,11 +77,14 @@ def absent() -> str:
     return "" if found.returncode == 0 else "Perl's Mail::DKIM is not installed (Debian: libmail-dkim-perl)"
 
 
-async def asked_of_perl(message: bytes, dns: str) -> list[str]:
-    """What Mail::DKIM says of each signature, keys from the DNS server at "host:port". Of Ed25519 it knows nothing."""
+async def asked_of_perl(messages: Iterable[bytes], dns: str) -> list[list[str]]:
+    """What Mail::DKIM says of each signature of each message, keys from the DNS server at "host:port".
+
+    Of Ed25519 it knows nothing.
+    """
     process = await asyncio.create_subprocess_exec(
         *("perl", "-e", _PERL, *dns.split(":")), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await process.communicate(message)
+    said, _ = await process.communicate(b"\0".join(messages))
     assert process.returncode == 0
-    return said.decode().splitlines()
+    return [line.split("\t") for line in said.decode().splitlines()]

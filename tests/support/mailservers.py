@@ -71,9 +71,10 @@ class MailServer:
                 client.expunge()
 
     def flags(self, mailbox: IncomingMailbox) -> dict[int, set[bytes]]:
-        """By UID, without the server's own \\Recent."""
+        """By UID, without the server's own \\Recent. What another session changes meanwhile comes without UID."""
         with self.login(mailbox) as client:
-            found = [line for line in client.uid("FETCH", "1:*", "(FLAGS)")[1] if isinstance(line, bytes)]
+            answers = client.uid("FETCH", "1:*", "(FLAGS)")[1]
+        found = [line for line in answers if isinstance(line, bytes) and b"UID " in line]
         uids = [int(re.search(rb"UID (\d+)", line)[1]) for line in found]  # type: ignore[index]
         flags = [set(re.search(rb"FLAGS \(([^)]*)\)", line)[1].split()) for line in found]  # type: ignore[index]
         return {uid: them - {b"\\Recent"} for uid, them in zip(uids, flags, strict=True)}

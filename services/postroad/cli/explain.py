@@ -23,7 +23,7 @@ from postroad.ingest.recipients import judge
 from postroad.loop_guard.budgets import BUDGETS
 from postroad.routing.core import ROUTING
 from postroad.runtime.config import Config, secret
-from postroad.runtime.objects import digest
+from postroad.runtime.named import digest
 from postroad.runtime.state import States, states
 from postroad.stage import Stage
 from postroad.views import TABLES, Views

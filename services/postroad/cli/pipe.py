@@ -3,11 +3,13 @@
 import asyncio
 import os
 import sys
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import cyclopts
 from cyclopts import Parameter
@@ -24,6 +26,8 @@ from postroad.stage import Emission
 from postroad.views import Views
 from postroad_schemas.mail import Door
 from postroad_schemas.values import Envelope
+
+R = TypeVar("R")
 
 MailFrom = Annotated[
     str | None,
@@ -82,16 +86,36 @@ async def _take(settings: Config, value: Envelope) -> None:
     first = sys.stdin.buffer.read(1)
     if not first:
         raise NoMail("there is no mail on standard input")
-    store, reached, views = _store(settings), reach(settings), Views()
-    for key, row in (await asyncio.to_thread(rows, reached, "directory")).items():
+    store, reached, views, patience = _store(settings), reach(settings), Views(), 2 * settings.kafka.request
+    for key, row in (await _within(patience, lambda: rows(reached, "directory"))).items():
         views.apply("directory", key, row)
 
     async def publish(emissions: Sequence[Emission]) -> None:
-        await asyncio.to_thread(reached.publish, emissions)
+        await _within(patience, lambda: reached.publish(emissions))
 
     tools = Tools(publish, views, store, lambda: datetime.now(UTC), settings)
     raw = _read(first, views.directory.number("mail.smtp.size"))
     await accept(raw, value, Origin(Door.PIPE, session=str(uuid.uuid4()), ordinal="1"), tools)
+
+
+async def _within(seconds: float, ask: Callable[[], R]) -> R:
+    """What the log answers. Raises Unavailable after that time: brokers that lost their others may never answer.
+
+    In a thread that ends with this process, which must not wait for it.
+    """
+    loop, answer = asyncio.get_running_loop(), Future[R]()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(answer, loop=loop), seconds)
+    except TimeoutError:
+        raise Unavailable(f"the log does not answer within {seconds:g} seconds") from None
 
 
 def _store(settings: Config) -> ObjectStore:

@@ -14,7 +14,6 @@ from postroad_schemas.directory import IncomingMailbox
 
 FIRST, MOST = 3, 48  # mails in the first batch of a poll, and in later ones
 OCTETS = 4 * 1024 * 1024  # of a batch; a larger mail is one of its own
-
 NAMED = 500  # UIDs that one command names (RFC 2683 3.2.1.5: lines of 8000 octets are the least that servers take)
 
 Uid = int | str

@@ -1,7 +1,6 @@
 """Takes bytes in at every door, stores them, reads them once, says what they are."""
 
 from postroad.ingest.doors.smtp import SmtpDoor
-from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Door, Tools, Worker
 
 
@@ -28,7 +27,7 @@ def http(tools: Tools) -> Door:
         return Shut()
     from postroad.ingest.doors.http import HttpDoor  # its library is only loaded where it is used
 
-    return HttpDoor(tools, count=lambda provider, outcome, number: metrics.WEBHOOKS.inc(provider, outcome, by=number))
+    return HttpDoor(tools)
 
 
 def mailboxes(tools: Tools) -> Door:

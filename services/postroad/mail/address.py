@@ -103,6 +103,8 @@ def ascii_domain(domain: str) -> str:
 
 def bare_address(text: str) -> str:
     """The one address that `text` is, brackets or not, its domain in IDNA form; "" when it is none."""
+    if "@" not in text:  # as most words are
+        return ""
     text = text.strip().removeprefix("<").removesuffix(">").strip()
     text = text[7:] if text[:7].lower() == "mailto:" else text
     if text.startswith("@") and ":" in text:  # RFC 5321 4.1.2: a source route is ignored

@@ -197,23 +197,21 @@ def _equals(path: str, content: Octets) -> bool:
 def _place(path: str, content: bytes) -> None:
     """Under its final name, not synced. What stands there cut off is replaced."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _write_new(path, content)
     except FileExistsError:
         if not _stands(path, content):
             os.replace(_write_beside(path, content), path)  # noqa: PTH105
-        return
-    try:
-        write_all(handle, content)
-    except OSError:
-        Path(path).unlink()
-        raise
-    finally:
-        os.close(handle)
 
 
 def _write_beside(path: str, content: Octets) -> str:
     """A file that is not yet under its name."""
     name = f"{os.path.dirname(path)}/.{secrets.token_hex(8)}.new"  # noqa: PTH120
+    _write_new(name, content)
+    return name
+
+
+def _write_new(name: str, content: Octets) -> None:
+    """Whole, or not there. Raises FileExistsError for a name that is taken."""
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         write_all(handle, content)
@@ -222,4 +220,3 @@ def _write_beside(path: str, content: Octets) -> str:
         raise
     finally:
         os.close(handle)
-    return name

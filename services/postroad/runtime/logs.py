@@ -93,11 +93,7 @@ decisions: Decisions | None = None  # of this process; None: they are not told
 
 def rules_of(emissions: Iterable[Emission]) -> tuple[str, ...]:
     """The rules that decided, each once."""
-    found: dict[str, None] = {}
-    for it in emissions:
-        if rule := getattr(it, "rule", ""):
-            found[rule] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(rule for it in emissions if (rule := getattr(it, "rule", ""))))
 
 
 def outcomes_of(emissions: Iterable[Emission]) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from postroad.runtime.files import FileStore
-from postroad.runtime.named import absent, hex_of
-from postroad.runtime.named import digest as digest
+from postroad.runtime.named import absent, digest, hex_of
 from postroad.runtime.worker import ObjectStore, Unavailable
 from postroad_schemas.values import ObjectRef
 

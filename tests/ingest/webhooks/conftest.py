@@ -1,6 +1,5 @@
 """A door with every provider declared, and a log that keeps what it is told."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ import pytest
 
 from postroad.ingest.doors.http import HttpDoor
 from postroad.runtime.config import Config
+from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Unavailable
-from tests.ingest.acceptance import HTTP, TOKEN, World
+from tests.ingest.acceptance import HTTP, World
 from tests.ingest.test_http import Answer, ask
 from tests.ingest.webhooks.posting import DECLARED, SECRET, Post, certificate, verification_key
 
@@ -21,12 +21,13 @@ from tests.ingest.webhooks.posting import DECLARED, SECRET, Post, certificate, v
 class Hooks:
     port: int = 0
     world: World = field(default_factory=World)
-    counts: Counter[str] = field(default_factory=Counter)
     fetched: list[str] = field(default_factory=list)
     answers: Callable[[], bytes] = certificate  # what is found at the address that was fetched
 
-    def count(self, provider: str, outcome: str, number: int) -> None:
-        self.counts[outcome] += number
+    @property
+    def counts(self) -> dict[str, float]:
+        """Of one provider: what was made of its events since the door opened."""
+        return {outcome: number for (_, outcome), number in metrics.WEBHOOKS.read().items()}
 
     async def fetch(self, url: str) -> bytes:
         self.fetched.append(url)
@@ -38,7 +39,6 @@ class Hooks:
 
 @pytest.fixture(autouse=True)
 def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTROAD_TEST_TOKEN", TOKEN)
     monkeypatch.setenv("HOOK", SECRET)
     monkeypatch.setenv("HOOK_KEY", verification_key())
 
@@ -46,8 +46,9 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def opened(**declared: Any) -> AsyncIterator[Hooks]:
     hooks = Hooks()
+    metrics.WEBHOOKS.reset()
     settings = msgspec.structs.replace(HTTP, webhooks=declared or DECLARED)
-    door = HttpDoor(hooks.world.tools(Config(http=settings)), hooks.fetch, hooks.count)
+    door = HttpDoor(hooks.world.tools(Config(http=settings)), hooks.fetch)
     await door.start()
     hooks.port = door.port
     try:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from postroad.ingest.doors import http
 from postroad.ingest.doors.pages import fetch as page
 from postroad.ingest.doors.pages.fetch import MOST, fetch
 from postroad.ingest.doors.pages.webhooks import MOST as LARGEST
 from postroad.runtime.worker import Unavailable
-from tests.ingest.webhooks.conftest import Hooks
+from tests.ingest.webhooks.conftest import Hooks, opened
 from tests.ingest.webhooks.posting import Post, post_sendgrid
 
 
@@ -76,6 +77,8 @@ async def test_a_large_batch_is_taken_whole(hooks: Hooks) -> None:
     assert hooks.world.order == ["acknowledged"] * 3
 
 
-async def test_a_batch_too_large_is_refused_unread(hooks: Hooks) -> None:
-    answer = await hooks.post("sendgrid", Post(b" " * (LARGEST + 1), post_sendgrid([]).headers))
+async def test_a_batch_too_large_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "DRAIN", 0.1)
+    async with opened() as hooks:
+        answer = await hooks.post("sendgrid", Post(b" " * (LARGEST + 1), post_sendgrid([]).headers))
     assert (answer.status, hooks.world.events) == (413, [])

@@ -6,17 +6,17 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from postroad.ingest.doors.connections import Answer, Connections, Site
+from postroad.ingest.doors.http_connections import Answer, Connections, Site
 from postroad.ingest.doors.pages.answers import Refused, not_now
 from postroad.ingest.doors.pages.fetch import Fetch, fetch
 from postroad.ingest.doors.pages.files import FilesPage
 from postroad.ingest.doors.pages.intake import Intake
 from postroad.ingest.doors.pages.leave import LeavePage
 from postroad.ingest.doors.pages.mail import MailPage
-from postroad.ingest.doors.pages.webhooks import Count, WebhooksPage, uncounted
+from postroad.ingest.doors.pages.webhooks import WebhooksPage
 from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Tools, Unavailable
-from postroad_schemas.mail import Door as By
+from postroad_schemas.mail import Door
 
 log = structlog.get_logger("postroad.http")
 
@@ -25,24 +25,24 @@ LINGER = 5.0  # seconds that a client gets to read a refusal while it still send
 
 
 class HttpDoor:
-    """`port` is the one really taken. `fetch` and `count` are for the webhooks."""
+    """`port` is the one really taken. `fetch` is for the webhooks."""
 
-    def __init__(self, tools: Tools, fetch: Fetch = fetch, count: Count = uncounted) -> None:
+    def __init__(self, tools: Tools, fetch: Fetch = fetch) -> None:
         self._tools = tools
-        self._fetch, self._count = fetch, count
+        self._fetch = fetch
         self._runner: web.AppRunner | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Raises ConfigError for a secret that cannot be had, Unavailable when the port cannot be."""
         settings, intake = self._tools.config.http, Intake(self._tools.config.http)
-        connections = Connections(settings, lambda: self._server())
+        connections = Connections(settings, self._server)
         app = web.Application(middlewares=[_in_words, connections.limited])
         for page in (
             MailPage(self._tools, intake),
-            WebhooksPage(self._tools, intake, self._fetch, self._count),
+            WebhooksPage(self._tools, intake, self._fetch),
             LeavePage(self._tools, intake),
-            FilesPage(self._tools, intake),
+            FilesPage(self._tools),
         ):
             app.router.add_routes(page.routes())
         self._runner = web.AppRunner(
@@ -80,7 +80,7 @@ async def _in_words(request: web.Request, handler: Answer) -> web.StreamResponse
     try:
         return await handler(request)
     except Refused as refused:
-        metrics.REFUSED.inc(By.HTTP, str(refused.status))
+        metrics.REFUSED.inc(Door.HTTP, str(refused.status))
         return refused.response()
     except web.HTTPException as answer:
         where: dict[int, str] = {404: "mails are posted to /mail", 405: "mails are posted: POST /mail"}

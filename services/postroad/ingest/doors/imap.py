@@ -51,7 +51,8 @@ class ImapSession:
             try:
                 self._asked(lambda: self._log_in(login))
             except LoginError as error:
-                raise LoginRefused(f"{mailbox.host} refuses the login of {login.username}: {error}") from error
+                words = f"{mailbox.host} refuses the login of {login.username}: {_words(error)}"
+                raise LoginRefused(words) from error
             try:
                 self._selected = self._asked(lambda: self._client.select_folder(mailbox.folder))
             except IMAPClientError as error:
@@ -186,3 +187,10 @@ class ImapSession:
             raise unreachable(self._mailbox, error) if lost else error from error
         except (IMAPClientAbortError, OSError, EOFError) as error:
             raise unreachable(self._mailbox, error) from error
+
+
+def _words(error: LoginError) -> str:
+    """What the server said: the library quotes its octets as Python would."""
+    before = error.__context__
+    said = before.args[0] if before is not None and before.args else str(error)
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

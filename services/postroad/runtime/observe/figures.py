@@ -7,7 +7,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 Values = tuple[str, ...]  # of the labels, in their order
 LIMIT = 300  # series of one figure; what comes beyond is counted as "other", whatever the world sends
@@ -23,7 +23,7 @@ class Figure:
     meaning: str
     labels: tuple[str, ...] = ()
     known: Sequence[Values] = ()
-    kind: Literal["counter", "gauge", "histogram"] = field(default="gauge", init=False)
+    kind: ClassVar[Literal["counter", "gauge", "histogram"]] = "gauge"
     values: dict[Values, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Figure:
 class Counter(Figure):
     """Only grows. Names end in "_total"."""
 
-    kind: Literal["counter", "gauge", "histogram"] = field(default="counter", init=False)
+    kind = "counter"
 
     def inc(self, *labels: str, by: float = 1.0) -> None:
         with _lock:
@@ -94,8 +94,8 @@ class Series:
 class Histogram(Figure):
     """How often up to which bound. `of` is for who observes often: it keeps what it is given."""
 
+    kind = "histogram"
     bounds: tuple[float, ...] = ()
-    kind: Literal["counter", "gauge", "histogram"] = field(default="histogram", init=False)
     series: dict[Values, Series] = field(default_factory=dict, init=False)
 
     def reset(self) -> None:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from aiohttp import web
 
 from postroad.ingest.doors.pages.answers import Refused, not_now
-from postroad.ingest.doors.pages.intake import Intake
 from postroad.mail.links import LinkedFile, read_file_link
 from postroad.runtime.worker import Tools, Unavailable
 
@@ -29,7 +28,7 @@ _HEADERS = {
 class FilesPage:
     """Whoever has the link has what an attachment would have given."""
 
-    def __init__(self, tools: Tools, _: Intake) -> None:
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._open = 0
 

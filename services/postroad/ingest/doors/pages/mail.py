@@ -9,8 +9,8 @@ import hmac
 from aiohttp import web
 
 from postroad.ingest.accept import Origin, accept
-from postroad.ingest.doors.connections import occupied, peer_of
 from postroad.ingest.doors.envelope import envelope
+from postroad.ingest.doors.http_connections import occupied, peer_of
 from postroad.ingest.doors.pages.answers import Refused, not_now
 from postroad.ingest.doors.pages.intake import Intake
 from postroad.ingest.doors.pages.secrets import secret_of

@@ -6,7 +6,6 @@ A provider that gets no 2xx posts again; the same event has the same id, however
 import asyncio
 import difflib
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +21,7 @@ from postroad.ingest.webhooks.events import Reported, reported
 from postroad.ingest.webhooks.notice import Malformed, Passed, Posted, Provider, Trust
 from postroad.mail.message_id import Keyring
 from postroad.runtime.config import ConfigError, Webhook
+from postroad.runtime.observe import metrics
 from postroad.runtime.worker import Tools, Unavailable
 
 log = structlog.get_logger("postroad.webhooks")
@@ -31,20 +31,12 @@ QUICK = 32 * 1024  # octets; a larger one is read in a thread, so that other req
 AT_ONCE = 500  # events in one acknowledgement
 CERTIFICATES = 16  # kept
 
-Count = Callable[[str, str, int], None]
-"""Provider; "reported", "ignored", "unknown", "unreadable", "unattributed" or "unverified"; how many."""
-
-
-def uncounted(provider: str, outcome: str, number: int) -> None:
-    """Counts nothing."""
-
 
 class WebhooksPage:
     """Raises ConfigError for a provider that there is not, or that cannot be told from others."""
 
-    def __init__(self, tools: Tools, intake: Intake, fetch: Fetch, count: Count) -> None:
-        self._tools, self._intake = tools, intake
-        self._fetch, self._count = fetch, count
+    def __init__(self, tools: Tools, intake: Intake, fetch: Fetch) -> None:
+        self._tools, self._intake, self._fetch = tools, intake, fetch
         self._trusts = {name: trust_of(name, declared) for name, declared in tools.config.http.webhooks.items()}
         self._certificates: dict[str, bytes] = {}
 
@@ -68,7 +60,7 @@ class WebhooksPage:
             at=self._tools.clock(),
         )
         if not provider.signed and not provider.verify(posted, trust):  # before anything is read
-            self._count(name, "unverified", 1)
+            metrics.WEBHOOKS.inc(name, "unverified")
             words = f"the secret that [http.webhooks.{name}] names is needed, as password, token or end of the path"
             raise Refused(401, words, {"WWW-Authenticate": 'Basic realm="postroad"'})
         with self._intake.taking(octets):
@@ -85,7 +77,7 @@ class WebhooksPage:
         if provider.signed:
             posted = replace(posted, certificate=await self._certificate(provider, posted.body, trust))
             if not provider.verify(posted, trust):
-                self._count(name, "unverified", 1)
+                metrics.WEBHOOKS.inc(name, "unverified")
                 raise Refused(403, f"the signature does not prove this to be of {name}: check [http.webhooks.{name}]")
         if provider.confirmation is not None and (url := provider.confirmation(posted.body)):
             await self._fetch(url)
@@ -97,7 +89,7 @@ class WebhooksPage:
             events, counts = await asyncio.to_thread(read, name, provider, posted.body, keys, posted.at)
         for first in range(0, len(events), AT_ONCE):
             await self._tools.publish(events[first : first + AT_ONCE])
-        self._tell(name, counts)
+        _tell(name, counts)
         return web.json_response({"reported": len(events)})
 
     async def _certificate(self, provider: Provider, body: bytes, trust: Trust) -> bytes:
@@ -108,12 +100,6 @@ class WebhooksPage:
                 self._certificates.clear()
             self._certificates[url] = certificate
         return self._certificates.get(url, b"")
-
-    def _tell(self, name: str, counts: Counter[tuple[str, str]]) -> None:
-        for (outcome, what), number in counts.items():
-            self._count(name, outcome, number)
-            if outcome not in ("reported", "ignored"):
-                log.warning("webhook event passed over", provider=name, why=outcome, kind=what, number=number)
 
 
 def read(
@@ -131,6 +117,13 @@ def read(
         if event is not None:
             events[event.event_id] = event
     return list(events.values()), counts
+
+
+def _tell(name: str, counts: Counter[tuple[str, str]]) -> None:
+    for (outcome, what), number in counts.items():
+        metrics.WEBHOOKS.inc(name, outcome, by=number)
+        if outcome not in ("reported", "ignored"):
+            log.warning("webhook event passed over", provider=name, why=outcome, kind=what, number=number)
 
 
 def trust_of(name: str, declared: Webhook) -> Trust:

@@ -1,19 +1,25 @@
-"""`postroad up` that dies at a point of its first acceptance: `python -m tests.ingest.dying POINT SETTINGS`."""
+"""`postroad` that dies at a point of its first acceptance by any door: `-m tests.faults.doors_dying POINT ...`."""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from postroad.cli.main import main
 from postroad.ingest import accept
-from postroad.ingest.doors import desk
 from postroad.runtime.worker import Tools
 from postroad_schemas.mail import MailReceived
 
 STORED, ACKNOWLEDGED = "stored", "acknowledged"
+USERS = (
+    "postroad.ingest.doors.desk",
+    "postroad.ingest.doors.pages.mail",
+    "postroad.ingest.doors.mailboxes",
+    "postroad.cli.pipe",
+)
 
 
 async def dying(raw: Any, envelope: Any, origin: Any, tools: Tools) -> MailReceived:
@@ -26,7 +32,7 @@ async def dying(raw: Any, envelope: Any, origin: Any, tools: Tools) -> MailRecei
 
 
 if __name__ == "__main__":
-    POINT = sys.argv[1]
-    desk.accept = dying  # type: ignore[attr-defined]
-    sys.argv[1:] = ["up", "--config", sys.argv[2]]
+    POINT = sys.argv.pop(1)
+    for name in USERS:
+        import_module(name).accept = dying  # type: ignore[attr-defined]
     main()
