@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,18 @@ from postroad.ingest.doors.mailboxes import Mailboxes
 from postroad.ingest.doors.smtp import SmtpDoor
 from postroad.runtime.broker import Cluster
 from postroad.runtime.config import Kafka, load
+from postroad.runtime.kafka import whole
 from postroad.runtime.kafka.publisher import Publisher
 from postroad.runtime.objects import open_store
-from postroad.runtime.worker import Door
+from postroad.runtime.worker import Door, Unavailable
 from postroad_schemas import read
-from postroad_schemas.directory import row_key
+from postroad_schemas.directory import AliasDomain, RowProposed, row_key
 from postroad_schemas.mail import MailReceived
 from tests.faults.doors import POLLED, SYNCHRONOUS, Doors, id_of, raw_of
 from tests.support.broker import three_nodes as three_nodes
 from tests.support.declared import tools
 from tests.support.dovecot import dovecot
-from tests.support.kafka import cluster_settings, fresh_topics, records
+from tests.support.kafka import cluster_settings, fresh_topics, publish, records
 from tests.support.polling import until
 
 POLLS = 3.0  # seconds in which each mailbox is polled and refused
@@ -59,6 +61,12 @@ async def opened(doors: Doors, kafka: Kafka) -> AsyncIterator[None]:
         await publisher.stop()
 
 
+def proposed() -> RowProposed:
+    """Something to read."""
+    at = datetime.now(UTC)
+    return RowProposed(event_id="p", occurred_at=at, trace_id="p", row=AliasDomain(name="example.com"))
+
+
 async def answers(doors: Doors) -> dict[str, bool]:
     """Of the doors that give one, all asked at once."""
     given = (asyncio.to_thread(doors.give, door, raw_of(number)) for number, door in enumerate(SYNCHRONOUS))
@@ -72,8 +80,10 @@ async def test_without_enough_replicas_every_door_says_not_now_and_with_them_eac
     doors: Doors, three_nodes: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTROAD_TEST_TOKEN", "a token of the tests")
+    monkeypatch.setattr(whole, "SILENCE_SECONDS", 2.0)
     kafka = cluster_settings(three_nodes.bootstrap, replication=3, request=3.0)
     await fresh_topics(kafka)
+    await publish(kafka, [proposed()])
     with doors.file.open("a") as file:  # for the pipe
         file.write(f'[kafka]\nbootstrap = "{three_nodes.bootstrap}"\nreplication = 3\nrequest = 3.0\n')
     async with opened(doors, kafka):
@@ -85,6 +95,8 @@ async def test_without_enough_replicas_every_door_says_not_now_and_with_them_eac
             assert await answers(doors) == dict.fromkeys(SYNCHRONOUS, False)
             await asyncio.sleep(POLLS)
             assert {door: await asyncio.to_thread(doors.left, door) for door in POLLED} == dict.fromkeys(POLLED, 1)
+            with pytest.raises(Unavailable):  # commands do not wait for ever either
+                await whole.read_whole(kafka, "directory.proposed")
         finally:
             for node in LOST:
                 await asyncio.to_thread(three_nodes.start_node, node)

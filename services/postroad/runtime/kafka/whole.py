@@ -1,5 +1,7 @@
 """A topic from its beginning to where it ends now, for commands."""
 
+import time
+
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
@@ -10,6 +12,7 @@ from postroad.runtime.kafka.changelog import state_key
 from postroad.runtime.worker import Unavailable
 
 POLL_MS = 500
+SILENCE_SECONDS = 20.0
 
 
 async def read_whole(kafka: Kafka, topic: str, key: bytes | None = None) -> list[tuple[bytes, bytes | None]]:
@@ -30,11 +33,14 @@ async def read_records(kafka: Kafka, topic: str, key: bytes | None = None) -> li
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         found: list[ConsumerRecord] = []
-        left = {at for at in partitions if ends[at] > 0}
+        left, moved = {at for at in partitions if ends[at] > 0}, time.monotonic()
         while left:
             for messages in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                 found += messages
+                moved = time.monotonic()
             left = {at for at in left if await consumer.position(at) < ends[at]}
+            if left and time.monotonic() - moved > SILENCE_SECONDS:  # no leader: nobody says so
+                raise Unavailable(f"{topic} gives nothing for {SILENCE_SECONDS:.0f} s: are enough brokers running?")
         return found
     except (KafkaError, OSError, LookupError) as error:
         raise Unavailable(f"{topic} cannot be read from {kafka.bootstrap}: {error}") from error
