@@ -6,7 +6,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -36,11 +35,12 @@ from postroad_schemas.directory import AliasDomain, DkimKey, Smarthost
 from postroad_schemas.event import Row
 from postroad_schemas.outbound import OutboundSubmitted
 from postroad_schemas.values import Contents, Mailbox, Stream
-from tests.benchmarks.processes import COMMAND, running
+from tests.benchmarks.processes import COMMAND, processor_seconds, running
 from tests.dispatch.made import DOMAIN, KEY, RELAY, views_of
 
 MAILS, CONNECTIONS = 5000, 10
 _DECISIONS = 50_000
+_SERVERS = [Smarthost(name=f"s{n}", host="s.example", from_filter=(f"example{n}.com",)) for n in range(20)]
 _TEXT = "What would two hundred chairs cost, and when could they be here?\n" * 25
 
 Done = dict[str, float]
@@ -65,8 +65,7 @@ def submission(number: int) -> OutboundSubmitted:
 
 def choices_per_second() -> float:
     """O1 alone."""
-    servers = [Smarthost(name=f"s{n}", host="s.example", from_filter=(f"example{n}.com",)) for n in range(20)]
-    ready = serving(servers, Stream.CHATTER)
+    ready = serving(_SERVERS, Stream.CHATTER)
     started = time.perf_counter()
     for number in range(_DECISIONS):
         assert choose(ready, f"mary@example{number % 40}.com", "notifications@example.com")
@@ -75,8 +74,7 @@ def choices_per_second() -> float:
 
 def decisions_per_second() -> float:
     """Plans a second in one process: 20 servers, each From on another one's filter, a return path minted for each."""
-    servers = [Smarthost(name=f"s{n}", host="s.example", from_filter=(f"example{n}.com",)) for n in range(20)]
-    views = views_of(DOMAIN, KEY, *servers)
+    views = views_of(DOMAIN, KEY, *_SERVERS)
     submissions = [submission(number) for number in range(1000)]
     started = time.perf_counter()
     for number in range(_DECISIONS):
@@ -193,7 +191,7 @@ KINDS: dict[str, Callable[[int, int, int], Coroutine[None, None, Done]]] = {
 def measured(kind: str, port: int, mails: int = MAILS, connections: int = CONNECTIONS) -> Done:
     """In a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.dispatch", kind, *map(str, (port, mails, connections))]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: Done = json.loads(done.stdout)
     return found
 
@@ -237,17 +235,11 @@ async def _through(log: KafkaReach, bootstrap: str, pid: int, mails: int) -> Don
         made = [submission(number) for number in range(before, before + mails)]
         sending = asyncio.create_task(asyncio.to_thread(log.publish, made))
         await until(before + 1)
-        started, cpu = time.perf_counter(), cpu_seconds(pid)
+        started, cpu = time.perf_counter(), processor_seconds(pid)
         await until(before + mails)
-        done = {"rate": mails / (time.perf_counter() - started), "cpu_us": (cpu_seconds(pid) - cpu) / mails * 1e6}
+        done = {"rate": mails / (time.perf_counter() - started), "cpu_us": (processor_seconds(pid) - cpu) / mails * 1e6}
         await sending
         return done
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(kafka: bool = True) -> Iterator[str]:

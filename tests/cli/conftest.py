@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from postroad.cli.main import main
 from postroad.fanout.worker import WORKER as FANOUT
@@ -125,8 +126,8 @@ def raw_mail(to: str, sender: str, text: str = "Hello", *, number: int = 1, **fi
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """A command in this process."""
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Said]]:
+    """A command in this process. What an installation beside it logs is no part of what it prints."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("USER", "olga")
 
@@ -140,7 +141,8 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> C
         shown = capfd.readouterr()
         return Said(code if isinstance(code, int) else os.EX_OK, shown.out, shown.err)
 
-    return run
+    with capture_logs():
+        yield run
 
 
 @pytest.fixture

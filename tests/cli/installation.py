@@ -73,7 +73,7 @@ class Installation:
         with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             try:
-                ready = process.stderr.readline()
+                self.ready = ready = process.stderr.readline()
                 assert "takes mail in at 127.0.0.1:" in ready, ready
                 self.port = int(ready.partition("127.0.0.1:")[2].split()[0])
                 yield process

@@ -23,6 +23,8 @@ def test_add_tells_the_row_as_it_is_stored(running: Running) -> None:
     assert row["defaults"] == {"team": "3", "city": "Ghent"}
     assert row["limits"] == {"threshold": 5, "minutes": None, "scope": "alias"}
     assert "creme-brulee-" in running.good("alias", "list")
+    (same,) = running.lines("alias", "add", "named@example.com", "--record-type", "hr.job")  # as of a mailbox
+    assert same["row"]["record_type"] == "hr.job"
 
 
 def test_an_alias_lives_through_its_commands(running: Running) -> None:

@@ -87,7 +87,7 @@ def test_a_reader_that_goes_away_is_no_trouble() -> None:
         pytest.param(["up", "--nosuch"], id="no such option"),
         pytest.param(["apply"], id="an argument is missing"),
         pytest.param(["trace", "--config"], id="an option's value is missing"),
-        pytest.param(["show", "a", "b"], id="an argument too many"),
+        pytest.param(["show", "a", "b", "c"], id="an argument too many"),
         pytest.param(["worker", "nosuch"], id="no such worker"),
         pytest.param(["simulate"], id="no scenario"),
         pytest.param(["parse"], id="no mail"),
@@ -99,6 +99,17 @@ def test_wrong_usage_is_64_and_no_traceback(say: Say, words: list[str]) -> None:
     assert said.code == os.EX_USAGE
     assert said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [
+        pytest.param(["nosuch"], "postroad", id="of the whole"),
+        pytest.param(["mailbox", "add", "office"], "postroad mailbox add", id="of the command that was meant"),
+    ],
+)
+def test_wrong_usage_names_the_help(say: Say, words: list[str], called: str) -> None:
+    assert say(*words).err.splitlines()[-1] == f"postroad: `{called} --help` says how it is called"
 
 
 def not_a_log(installation: Installation) -> None:

@@ -30,7 +30,9 @@ def test_a_server_lives_through_its_commands(running: Running) -> None:
     (server,) = running.embedded.views.directory.smarthosts()
     assert server.priority == 3
     running.good("smarthost", "add", "main", "smtp.example.com", "--username", "u", "--secret", "env:SMTP")
-    assert running.lines("smarthost", "list")[0]["row"]["credentials"] == {"username": "u", "secret": "env:SMTP"}
+    login = {"username": "u", "secret": "env:SMTP"}
+    assert running.lines("smarthost", "list")[0]["row"]["credentials"] == {**login, "oauth2": None}
+    assert f"credentials={login}, " in running.good("smarthost", "list")
     assert running.good("smarthost", "remove", "main") == "- smarthost/main\n"
     assert "the relay of postroad.toml sends everything" in running("smarthost", "list").err
 

@@ -79,6 +79,7 @@ def test_what_is_applied_takes_effect_within_a_second_without_a_restart(installa
         assert installation("apply", "--prune", "--dry-run").out == "- alias/jobs@example.com\n"
         assert installation("apply", "--prune", "--by", "mary").out == "- alias/jobs@example.com\n"
         assert installation("show", "alias/jobs@example.com").code == os.EX_NOINPUT
+        assert installation("show", "alias", "sales@example.com").out == installation("show", "alias").out
         assert "changed_by=mary" in installation("show", "former").out
 
 

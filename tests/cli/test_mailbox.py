@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.setitem(ENVIRONMENT, SECRET, PASSWORD)
+    monkeypatch.setenv(SECRET, PASSWORD)
     return Installation(tmp_path)
 
 
@@ -51,8 +52,17 @@ def _table(row: IncomingMailbox, fields: Mapping[str, object]) -> str:
     return "\n[[mailbox]]\n" + "".join(f"{name} = {value}\n" for name, value in entry.items())
 
 
-def mailbox(installation: Installation, *words: str) -> Said:
-    return postroad("mailbox", *words, "--config", installation.file)
+Mailbox = Callable[..., Said]
+
+
+@pytest.fixture
+def mailbox(run: Callable[..., Said]) -> Mailbox:
+    """The command, in this process."""
+
+    def said(installation: Installation, *words: str) -> Said:
+        return run("mailbox", *words, "--config", installation.file)
+
+    return said
 
 
 def confirmed(installation: Installation, name: str) -> bool:
@@ -60,7 +70,9 @@ def confirmed(installation: Installation, name: str) -> bool:
     return isinstance(row, IncomingMailbox) and row.confirmed
 
 
-def test_confirmed_it_is_polled_and_stays_so_when_declared_anew(installation: Installation, server: MailServer) -> None:
+def test_confirmed_it_is_polled_and_stays_so_when_declared_anew(
+    installation: Installation, server: MailServer, mailbox: Mailbox
+) -> None:
     row = server.mailbox()
     server.append(row, mail(1))
     server.append(row, mail(2), flags="(\\Seen)")
@@ -90,7 +102,7 @@ def test_confirmed_it_is_polled_and_stays_so_when_declared_anew(installation: In
         assert not confirmed(installation, row.name)
 
 
-def test_without_workers_it_waits_in_the_log(installation: Installation, server: MailServer) -> None:
+def test_without_workers_it_waits_in_the_log(installation: Installation, server: MailServer, mailbox: Mailbox) -> None:
     row = server.mailbox()
     declare(installation, row)
     with installation.up():
@@ -132,12 +144,19 @@ def drafts(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Inst
     ],
 )
 def test_what_does_not_work_confirms_nothing(
-    drafts: Installation, name: str, secret: str, code: int, words: str, monkeypatch: pytest.MonkeyPatch
+    drafts: Installation,
+    mailbox: Mailbox,
+    name: str,
+    secret: str,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(ENVIRONMENT, SECRET, secret)
+    monkeypatch.setenv(SECRET, secret)
     told = mailbox(drafts, "confirm", name)
     assert (told.code, told.out) == (code, "")
     assert words in told.err
+    assert "b'" not in told.err  # Python's quotes are not the server's
     assert told.err.count("\n") == 1
 
 
@@ -147,7 +166,7 @@ def row_of(installation: Installation, name: str) -> IncomingMailbox:
     return row
 
 
-def test_added_confirmed_and_removed(installation: Installation, server: MailServer) -> None:
+def test_added_confirmed_and_removed(installation: Installation, server: MailServer, mailbox: Mailbox) -> None:
     """All fields of D8 and M9; what it is afterwards is what was said."""
     row = server.mailbox(Protocol.POP3)
     where = ("127.0.0.1", "--port", str(row.port), "--security", "none", "--protocol", "pop3")
@@ -181,17 +200,21 @@ def test_added_confirmed_and_removed(installation: Installation, server: MailSer
 
 
 def test_a_login_by_token_is_added_and_confirmed(installation: Installation) -> None:
-    """RFC 6749: Dovecot believes what the endpoint gives."""
+    """RFC 6749: Dovecot believes what the endpoint gives. Each command has tokens of its own, as a process has."""
+
+    def mailbox(*words: str) -> Said:
+        return postroad("mailbox", *words, "--config", installation.file)
+
     with token_endpoint() as endpoint, dovecot(endpoint.introspection) as server:
         row = server.mailbox()
         endpoint.username = row.credentials.username
         words = ("127.0.0.1", "--port", str(row.port), "--security", "none", "--username", endpoint.username)
         token = ("--secret", f"env:{SECRET}", "--oauth2-token-url", endpoint.url, "--oauth2-client-id", "postroad")
         with installation.up():
-            assert mailbox(installation, "add", "office", *words, *token, "--oauth2-scope", "imap").code == os.EX_OK
+            assert mailbox("add", "office", *words, *token, "--oauth2-scope", "imap").code == os.EX_OK
             oauth2 = OAuth2(token_url=endpoint.url, client_id="postroad", scope="imap")
             assert row_of(installation, "office").credentials.oauth2 == oauth2
-            told = mailbox(installation, "confirm", "office")
+            told = mailbox("confirm", "office")
             assert (told.code, f"as {endpoint.username} by a token of {endpoint.url}" in told.out) == (os.EX_OK, True)
             assert endpoint.forms[0] == {
                 "grant_type": "refresh_token",
@@ -201,7 +224,7 @@ def test_a_login_by_token_is_added_and_confirmed(installation: Installation) -> 
             }
             soon(lambda: len(endpoint.forms) == 2)  # the poller has a token of its own now, and keeps it
             endpoint.answers.append((400, b'{"error": "invalid_grant"}'))
-            told = mailbox(installation, "confirm", "office")
+            told = mailbox("confirm", "office")
             assert (told.code, "renew the refresh token" in told.err) == (os.EX_UNAVAILABLE, True)
 
 
@@ -213,12 +236,12 @@ def test_a_login_by_token_is_added_and_confirmed(installation: Installation) -> 
         pytest.param(("--oauth2-scope", "imap"), id="a scope alone"),
     ],
 )
-def test_half_a_login_by_token(installation: Installation, words: tuple[str, ...]) -> None:
+def test_half_a_login_by_token(installation: Installation, mailbox: Mailbox, words: tuple[str, ...]) -> None:
     told = mailbox(installation, "add", "office", "h.example", "--username", "a", "--secret", "env:A", *words)
     assert (told.code, "go together" in told.err) == (os.EX_USAGE, True)
 
 
-def test_list(installation: Installation, drafts: Installation) -> None:
+def test_list(installation: Installation, drafts: Installation, mailbox: Mailbox) -> None:
     assert "declare a [[mailbox]]" in mailbox(installation, "list").err
     told = mailbox(drafts, "list", "--json")
     assert [json.loads(line)["row"]["name"] for line in told.out.splitlines()] == ["away", "office"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from postroad.cli.outbound import DISPATCH
+from postroad.dispatch.waiting import DISPATCH
 from postroad.dispatch.worker import worker
 from postroad.routing.worker import WORKER as ROUTING
 from postroad.runtime.config import Config, Log, Relay, Store

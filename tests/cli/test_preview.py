@@ -100,6 +100,14 @@ def test_what_would_not_go_out_says_why(thread: Running) -> None:
     assert "  not sent: configuration: no active server for chatter mail" in thread.good("preview", THREAD).splitlines()
 
 
+def test_a_thread_that_nobody_follows_is_said_to_be_one(thread: Running, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.json"
+    draft.write_text('{"thread": "crm.lead/9", "post": {"author": {"address": "", "contact": "anna"}}}')
+    said = thread("preview", draft)
+    assert (said.code, said.out) == (os.EX_OK, "")
+    assert said.err == "postroad: nobody is told: crm.lead/9 has no followers but the author, if any\n"
+
+
 @pytest.mark.parametrize(
     ("what", "code", "reason"),
     [

@@ -194,7 +194,11 @@ def test_while_nothing_runs_it_waits_in_the_log(idle: WithBounces) -> None:
 
 def test_before_anything_ever_ran(tmp_path: Path, run: Callable[..., Said]) -> None:
     made = WithBounces(tmp_path, run)
-    assert made("suppression", "list") == Said(os.EX_OK, "", "")
+    said = made("suppression", "list")
+    assert (said.code, said.out, said.err.count("\n")) == (os.EX_OK, "", 1)
+    assert said.err.startswith("postroad: no address is blacklisted, but ")
+    assert "is not there: --config names" in said.err
+    assert "nobody has left a list" in made("suppression", "list", "--lists").err
     assert "not blacklisted" in made.good("suppression", "show", ADA)
     assert made("suppression", "what-if").err.endswith("0 of 0 blacklisted, now 0\n")
 

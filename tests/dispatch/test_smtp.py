@@ -194,7 +194,7 @@ async def test_a_changed_row_gets_sessions_of_its_own(transport: SmtpTransport) 
 
 
 async def test_a_cancelled_transaction_leaves_no_session_behind(transport: SmtpTransport) -> None:
-    async with SmtpSink(tarpit=0.1) as sink:
+    async with SmtpSink(tarpit=0.02) as sink:
         sending = asyncio.create_task(transport.send(plan_for(sink), MESSAGE))
         await sink.seen("MAIL")
         sending.cancel()

@@ -77,6 +77,11 @@ async def test_a_login_is_taken_or_refused_in_words(
     [
         pytest.param({"sasl": "PLAIN", "username": "a", "password": "env:X"}, "sends the password", id="in the clear"),
         pytest.param({"sasl": "SCRAM-SHA-256", "username": "a"}, "password by reference", id="no password"),
+        pytest.param(
+            {"sasl": "SCRAM-SHA-256", "username": "a", "password": "env:POSTROAD_TEST_NOTHING"},
+            "password cannot be had: env:POSTROAD_TEST_NOTHING is not set here",
+            id="a variable that is not set",
+        ),
         pytest.param({"sasl": "SCRAM-SHA-256", "password": "env:HOME"}, "needs username", id="nobody's password"),
         pytest.param({"tls": True, "ca_file": "/nowhere.pem"}, "no PEM files", id="no such authority"),
         pytest.param({"tls": True, "certificate": "/nowhere.pem"}, "no PEM files", id="no such certificate"),

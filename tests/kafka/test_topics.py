@@ -12,7 +12,7 @@ import pytest
 from postroad.cli.topics import app
 from postroad.cli.worker import settings_of
 from postroad.runtime.broker import Cluster
-from postroad.runtime.config import Config, Kafka
+from postroad.runtime.config import Config, ConfigError, Kafka
 from postroad.runtime.kafka import topics
 from postroad.runtime.kafka.topics import Existing, Wanted
 from postroad.runtime.kafka.workers import load, load_all
@@ -44,6 +44,18 @@ def test_what_differs_is_named(found: Existing | None, words: list[str], refused
 
     assert [change.refused for change in changes] == refused
     assert all(change.words.startswith(word) for change, word in zip(changes, words, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("runner", "words"),
+    [
+        pytest.param({"frob": "kafka"}, "frob = 'kafka' is no stage with a runner", id="no stage"),
+        pytest.param({"budgets": "spark"}, "budgets = 'spark' .* 'kafka' or 'faust'", id="no runner"),
+    ],
+)
+def test_a_runner_of_nothing_is_refused(runner: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        topics.wanted(Kafka(bootstrap="x:1", runner=runner), load_all(Config()))
 
 
 def test_what_an_operator_set_beside_ours_stays_set() -> None:

@@ -29,10 +29,6 @@ class WhatIf:
     def would(self) -> bool:
         return bool(self.evidence) or self.by_hand
 
-    @property
-    def changes(self) -> bool:
-        return self.would is not self.listed
-
 
 def outlook(log: tuple[Logged, ...], rules: BlacklistPolicy, now: datetime) -> Outlook:
     begin = now.timestamp() - rules.window.total_seconds()

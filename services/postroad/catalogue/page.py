@@ -14,8 +14,21 @@ package and msgspec, nothing else. `record(event)` gives `(topic, key, value, he
 `read(topic, value)` gives the event back. Values are JSON, keys UTF-8, partitions murmur2 (the default of Java,
 aiokafka and Faust; set `partitioner=murmur2_random` for librdkafka).
 
+The example needs aiokafka beside it, and a cluster ([deploy/README.md](../deploy/README.md)).
+
 ```python
 {app}```
+
+| an app that | publishes, or reads |
+|---|---|
+| opens a discussion on a record of its own | `ThreadOpened`, with a thread `type/id` of its own |
+| has people told of posts, or no longer | `ThreadFollowed`, `ThreadUnfollowed`: contacts by the app's id, or bare addresses |
+| posts | `ChatterPosted`; `PostKind.NOTE` for what only internal people may see |
+| cannot create a requested record | `RecordRejected`: the sender is told if the mail may be answered |
+| knows people | a row of `contacts` for each; internal ones are its own users |
+| sends a mailing | `OutboundSubmitted` for each recipient, with `stream` bulk, `mailing`, and `list_name`, which leave links leave |
+| shows who did not get a message | reads `NotificationFailed` on `notification.updated`: `author` is to see it |
+| wants to know who gets no bulk mail | reads `suppressions` |
 
 - **Ids.** `event_id` names a fact: the same fact twice has the same id, so readers ignore repeats by it. `trace_id` is
   the first event's id, the same all along a mail's way; `cause_id` the event just before.

@@ -13,13 +13,11 @@ from postroad.runtime.config import Kafka
 from postroad.runtime.kafka.topics import cores_of
 from postroad.runtime.worker import Worker
 
-SETTINGS, TLS, CA, LOGIN, KEPT = (
-    "/etc/postroad",
-    "/etc/postroad-tls",
-    "/etc/kafka/ca",
-    "/etc/kafka/login",
-    "/var/lib/postroad",
-)
+SETTINGS = "/etc/postroad"
+TLS = "/etc/postroad-tls"
+CA = "/etc/kafka/ca"
+LOGIN = "/etc/kafka/login"
+KEPT = "/var/lib/postroad"
 SECRETS = "postroad-secrets"  # every secret that the settings name as "env:..."
 USER = 10001  # as in the Dockerfile
 METRICS = 9464

@@ -44,7 +44,7 @@ def add(
     address: str,
     /,
     *,
-    type_: Annotated[str, Parameter(name="--type")] = "",
+    type_: Annotated[str, Parameter(name=("--type", "--record-type"))] = "",
     policy: Policy = Policy.EVERYONE,
     thread: str = "",
     owner_thread: str = "",

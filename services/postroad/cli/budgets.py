@@ -7,8 +7,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from postroad.cli.main import complain
-from postroad.cli.propose import Where, directory_of, json_line, standing
+from postroad.cli.propose import Where, directory_of, json_line, nothing, standing
 from postroad.explain.budgets import Fill, filled
 from postroad.loop_guard.budgets import BUDGETS
 from postroad.runtime.state import states
@@ -28,7 +27,7 @@ def budgets(
     for fill in found:
         print(json_line(msgspec.to_builtins(fill)) if where.json else _told(fill))
     if not found and not where.json:
-        complain(f"of {len(ledgers)} budgets none is used to {near:.0%} or more", os.EX_OK)
+        nothing(where, f"of {len(ledgers)} budgets none is used to {near:.0%} or more")
     return os.EX_OK
 
 
@@ -37,6 +36,6 @@ def _told(fill: Fill) -> str:
         free = "lets nothing through"
     else:
         free = f"next place free at {fill.free_at:%Y-%m-%d %H:%M:%S} UTC" if fill.free_at else "has room"
-    shadow = ", in shadow" if fill.shadow else ""
-    blocked = f", {fill.blocked} blocked" if fill.blocked else ""
+    shadow = ", in shadow (stops nothing)" if fill.shadow else ""
+    blocked = f", {fill.blocked} {'over it' if fill.shadow else 'blocked'}" if fill.blocked else ""
     return f"{fill.budget}: {fill.count} of {fill.limit} within {fill.window // 60} minutes{shadow}{blocked}; {free}"

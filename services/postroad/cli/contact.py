@@ -1,7 +1,6 @@
 """`postroad contact`: the people an app knows (R12, R15), for installations whose app does not say."""
 
 import os
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import ANSWERED, LOOK, WAITS, Where, absent, json_line, standing, told
+from postroad.cli.propose import WAITS, Where, absent, awaited, json_line, standing, told
 from postroad.mail.address import normalise
 from postroad.runtime.reach import Reach
 from postroad_schemas import Tombstone
@@ -112,11 +111,8 @@ def remove(id_: Annotated[str, Parameter(name="ID")], /, *, where: Where = Where
 
 def _stands(reached: Reach, id_: str, wanted: Any, where: Where) -> int:
     """Waits until the table says so, where somebody works on it."""
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
     key = f"contact/{id_}"
-    while (waits := standing(reached, "contacts").get(id_) != wanted) and time.monotonic() < deadline:
-        time.sleep(LOOK)
-    if waits:
+    if not awaited(reached, lambda: standing(reached, "contacts").get(id_) == wanted or None):
         print(json_line({"key": key, "waits": True}) if where.json else f"{key}: {WAITS}")
     elif wanted is None:
         print(json_line({"key": key, "row": None}) if where.json else f"- {key}")

@@ -13,7 +13,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import Where, Who, absent, json_line, plain
+from postroad.cli.propose import Where, Who, absent, json_line, nothing, plain
 from postroad.explain.held import age, how_long, per_second
 from postroad.runtime.letters import Letter, ended, sent_back, unresolved, workers
 from postroad.runtime.reach import Reach
@@ -50,8 +50,7 @@ class Chosen:
         wanted = {"reason": self.reason, "topic": self.topic}
         return [
             letter
-            for worker in workers(self.worker)
-            for letter in unresolved(reached.letters(worker))
+            for letter in _all(reached, self.worker)
             if all(letter.said(name) == text for name, text in wanted.items() if text)
             and self.type_ in ("", letter.kind)
             and self.fingerprint in ("", letter.fingerprint)
@@ -79,7 +78,7 @@ def list_(
         for group in _groups(found):
             print(json_line(group) if where.json else _group_told(group, now))
     if not found and not where.json:
-        complain("no dead letters", os.EX_OK)
+        nothing(where, "no dead letters")
     return os.EX_OK
 
 
@@ -217,8 +216,9 @@ def _in_turns(
     return code
 
 
-def _all(reached: Reach) -> list[Letter]:
-    return [letter for worker in workers("") for letter in unresolved(reached.letters(worker))]
+def _all(reached: Reach, worker: str = "") -> list[Letter]:
+    """Raises ValueError for a worker that is none."""
+    return [letter for name in workers(worker) for letter in unresolved(reached.letters(name))]
 
 
 def _groups(found: Iterable[Letter]) -> list[dict[str, Any]]:

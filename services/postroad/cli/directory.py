@@ -116,6 +116,7 @@ def _answers(reached: Reach, proposals: dict[str, Change]) -> int:
 
 def show(
     what: str = "",
+    name: str = "",
     /,
     *,
     kafka: Bootstrap = "",
@@ -128,8 +129,11 @@ def show(
     ----------
     what
         A kind, or a row's key such as alias/sales@example.com.
+    name
+        Of a kind, the one row of this name.
     """
     standing = _standing(reach(settings_of(config, kafka)))
+    what = f"{what}/{name}" if name else what
     wanted = {
         key: row for key, row in sorted(standing.items()) if not what or key == what or key.startswith(f"{what}/")
     }

@@ -46,12 +46,15 @@ def list_(*, where: Where = Where()) -> int:  # noqa: B008  # frozen
     )
     view = directory_of(found)
     for row in rows:
+        key = _key(row)
         if where.json:
-            print(json_line({"key": row_key(row), "row": msgspec.to_builtins(row), **_published(row)}))
+            print(
+                json_line({"key": row_key(row), "row": msgspec.to_builtins(row), "publish": key and _record(row, key)})
+            )
             continue
         signs = row in keys_for(view, f"@{row.domain}")
         state = "signs" if signs else "active, but a newer key signs" if row.active else "does not sign"
-        here = "" if _key(row) else " (cannot be used from here)"
+        here = "" if key else " (cannot be used from here)"
         print(f"{key_name(row.domain, row.selector)}: {row.algorithm}, {state}; {row.secret}{here}")
     if not rows and not where.json:
         complain(
@@ -160,22 +163,20 @@ def retire(domain: str, selector: str, /, *, who: Who = Who()) -> int:  # noqa: 
 
 def _tell(row: DkimKey, key: PrivateKey, who: Who) -> None:
     """The record to publish, as zone files have it."""
-    name, record = key_name(row.domain, row.selector), key_record(row.algorithm, public_octets(key))
+    record = _record(row, key)
     if who.json:
-        print(json_line({"publish": {"name": name, "type": "TXT", "value": record}}))
+        print(json_line({"publish": record}))
         return
-    print(f"to publish: {name}. TXT {zone_text(record)}")
+    print(f"to publish: {record['name']}. TXT {zone_text(record['value'])}")
     if not row.active:
         kind = "" if row.algorithm == "rsa-sha256" else f" --algorithm {row.algorithm}"
         print(f"then sign with it: postroad keys dkim add {row.domain} {row.selector} --secret {row.secret}{kind}")
 
 
-def _published(row: DkimKey) -> dict[str, object]:
-    key = _key(row)
-    if key is None:
-        return {"publish": None}
-    record = key_record(row.algorithm, public_octets(key))
-    return {"publish": {"name": key_name(row.domain, row.selector), "type": "TXT", "value": record}}
+def _record(row: DkimKey, key: PrivateKey) -> dict[str, str]:
+    """What receivers need to find in DNS."""
+    value = key_record(row.algorithm, public_octets(key))
+    return {"name": key_name(row.domain, row.selector), "type": "TXT", "value": value}
 
 
 def _key(row: DkimKey) -> PrivateKey | None:

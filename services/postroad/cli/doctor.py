@@ -1,7 +1,6 @@
 """`postroad doctor`: what is missing or wrong, and what to do about it."""
 
 import asyncio
-import logging
 import os
 import re
 from dataclasses import asdict
@@ -50,8 +49,6 @@ def doctor(
     """
     from postroad.cli.doctor_all import look
 
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it would say, our findings say
-    logging.getLogger("aiokafka").propagate = False
     try:
         addresses, asked = tuple(map(ip_address, address)), None if offline else Resolver(resolver)
     except ValueError as error:

@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from postroad.cli.finding import Finding, State
+from postroad.dispatch import plan
+from postroad.dispatch.server import port_of
 from postroad.runtime.config import Config, secret
 from postroad.views.directory import Directory
 from postroad_schemas.directory import (
@@ -21,14 +23,12 @@ from postroad_schemas.directory import (
     IncomingMailbox,
     KeyState,
     Policy,
-    Security,
     SigningKey,
     Smarthost,
 )
 
 SOON = timedelta(days=21)  # before a certificate ends
 SECONDS = 3.0  # that a server has to take a connection
-PORTS = {Security.NONE: 25, Security.STARTTLS: 587, Security.TLS: 465}
 
 
 # The directory (section D)
@@ -96,16 +96,18 @@ def mailboxes(view: Directory) -> Iterator[Finding]:
 
 async def servers(view: Directory, relay: Smarthost) -> list[Finding]:
     """O1, O5: whether each outgoing server takes a connection."""
-    declared = view.smarthosts()
-    found = list(await asyncio.gather(*(_server(row) for row in declared or (relay,))))
-    if not declared:
+    found = list(await asyncio.gather(*map(_server, plan.servers(view, relay))))
+    if not view.rows("smarthost"):
         words = "none is declared: the built-in one is used; `postroad smarthost add` declares one"
         found.insert(0, Finding("server", State.NOTE, words))
+    elif not found:
+        words = "all that are declared are inactive, so that nothing is sent: see `postroad smarthost list`"
+        found.append(Finding("server", State.WRONG, words))
     return found
 
 
 async def _server(row: Smarthost) -> Finding:
-    port = row.port or PORTS[row.security]
+    port = port_of(row)
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(row.host, port), SECONDS)
     except (OSError, TimeoutError) as error:

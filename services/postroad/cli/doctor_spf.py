@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from postroad.cli.finding import Finding, Installation, Published, State
 from postroad.dispatch.choose import filter_of
-from postroad.dispatch.plan import built_in
+from postroad.dispatch.plan import servers
 from postroad.mail.spf import Address
 from postroad.mail.spf_check import LOOKUPS, Checked, LookUp, Verdict, check, records_of
 from postroad.views.directory import Directory
@@ -53,9 +53,7 @@ async def spf(domain: str, here: Installation, look_up: LookUp) -> AsyncIterator
 
 def servers_of(domain: str, directory: Directory, relay: Smarthost) -> tuple[Smarthost, ...]:
     """Every server that may send for the domain: its filter names it, or an address there, or it has none."""
-    declared = directory.rows("smarthost")
-    servers = directory.smarthosts() if declared else (built_in(directory, relay),)
-    return tuple(server for server in servers if _sends_for(server, domain))
+    return tuple(server for server in servers(directory, relay) if _sends_for(server, domain))
 
 
 def _sends_for(server: Smarthost, domain: str) -> bool:
@@ -64,11 +62,10 @@ def _sends_for(server: Smarthost, domain: str) -> bool:
 
 
 async def _sources(domain: str, here: Installation, look_up: LookUp) -> list[Source]:
-    servers = servers_of(domain, here.directory, here.relay)
-    named = [Source(f"address {address}", "", (address,)) for address in here.addresses]
+    ours = servers_of(domain, here.directory, here.relay)
     return [
-        *named,
-        *[Source(f"server {it.name} ({it.host})", it.host, await _addresses(it.host, look_up)) for it in servers],
+        *(Source(f"address {address}", "", (address,)) for address in here.addresses),
+        *[Source(f"server {it.name} ({it.host})", it.host, await _addresses(it.host, look_up)) for it in ours],
     ]
 
 

@@ -14,7 +14,7 @@ import msgspec
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import ANSWERED, LOOK, Where, Who, absent, json_line, plain, standing
+from postroad.cli.propose import Where, Who, absent, agreed, awaited, json_line, nothing, plain, standing
 from postroad.explain.held import Filter, age, how_long, per_second, recipients
 from postroad.routing.release import released
 from postroad.runtime.objects import open_store
@@ -60,7 +60,7 @@ def list_(*, chosen: Chosen = Chosen(), where: Where = Where()) -> int:  # noqa:
     for held in found:
         print(json_line(_fields(held, now)) if where.json else _told(held, now))
     if not found and not where.json:
-        complain("no mail waits", os.EX_OK)
+        nothing(where, "no mail waits")
     return os.EX_OK
 
 
@@ -165,7 +165,8 @@ def _each(
     if id_ and one is None:
         return absent("held mail", id_, found)
     wanted = [one] if one else choice.of(found.values(), datetime.now(UTC))
-    if ask and wanted and not _agreed(len(wanted)):
+    several = "this mail" if len(wanted) == 1 else f"these {len(wanted)} mails"
+    if ask and wanted and not agreed(f"Drop {several} for ever?"):
         return complain("nothing is dropped: --yes does it without asking", os.EX_USAGE)
     for number, held in enumerate(wanted):
         if number:
@@ -185,19 +186,7 @@ def _each(
 def _gone(reached: Reach, wanted: Iterable[HeldMail]) -> bool:
     """Whether they wait no more, once there was time."""
     ids = {held.mail.event_id for held in wanted}
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
-    while (waits := not ids.isdisjoint(standing(reached, "held"))) and time.monotonic() < deadline:
-        time.sleep(LOOK)
-    return not waits
-
-
-def _agreed(count: int) -> bool:
-    """Asks a person; a script has nobody to ask."""
-    if not sys.stdin.isatty():
-        return False
-    several = "this mail" if count == 1 else f"these {count} mails"
-    print(f"Drop {several} for ever? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return bool(awaited(reached, lambda: ids.isdisjoint(standing(reached, "held")) or None))
 
 
 def _held(reached: Reach) -> dict[str, HeldMail]:

@@ -1,9 +1,7 @@
 """`postroad mailbox`: incoming mailboxes (D8). Only those whose login worked are polled."""
 
 import os
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,14 +9,14 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 
+from postroad.cli.credentials import ByToken
 from postroad.cli.main import complain
 from postroad.cli.propose import (
-    ANSWERED,
-    LOOK,
     WAITS,
     Where,
     Who,
     absent,
+    awaited,
     json_line,
     listing,
     propose,
@@ -32,7 +30,6 @@ from postroad_schemas import event_id
 from postroad_schemas.directory import (
     Credentials,
     IncomingMailbox,
-    OAuth2,
     Protocol,
     RowProposed,
     RowRefused,
@@ -46,27 +43,6 @@ app = cyclopts.App(
     Example: postroad mailbox add office imap.example.com --username office --secret env:OFFICE_PASSWORD""",
 )
 Flag = Annotated[bool, Parameter(negative="")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class ByToken:
-    """A login by OAuth 2.0 (RFC 6749): then the secret is the refresh token."""
-
-    url: Annotated[str, Parameter(name="--oauth2-token-url", help="Where access tokens are given, https://...")] = ""
-    client: Annotated[str, Parameter(name="--oauth2-client-id", help="As which client; with --oauth2-token-url.")] = ""
-    secret: Annotated[
-        str, Parameter(name="--oauth2-client-secret", help="The client's secret by reference, if it has one.")
-    ] = ""
-    scope: Annotated[str, Parameter(name="--oauth2-scope", help="What is asked for, if the server needs it.")] = ""
-
-    def made(self) -> OAuth2 | None:
-        """Raises ValueError for one without the other."""
-        if bool(self.url) != bool(self.client) or (not self.url and (self.secret or self.scope)):
-            raise ValueError("--oauth2-token-url and --oauth2-client-id go together, and the other --oauth2 with them")
-        if not self.url:
-            return None
-        return OAuth2(token_url=self.url, client_id=self.client, client_secret=self.secret, scope=self.scope)
 
 
 @app.command(name="list")
@@ -89,7 +65,7 @@ def add(
     security: Security = Security.TLS,
     verify: bool = True,
     ca_file: str = "",
-    by_token: ByToken = ByToken(),
+    by_token: ByToken = ByToken(),  # noqa: B008  # frozen
     folder: str = "INBOX",
     interval: int = 300,
     idle: Flag = False,
@@ -221,19 +197,20 @@ def _propose(reached: Reach, row: IncomingMailbox, who: Who) -> int:
     key, now = f"mailbox/{row.name}", datetime.now(UTC)
     new_id = event_id("proposed", now.isoformat(), who.name, key)
     wanted = msgspec.structs.replace(row, confirmed=True)
-    reached.publish(
-        [RowProposed(event_id=new_id, occurred_at=now, trace_id=new_id, row=wanted, by=who.name)],
-    )
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
-    while True:
+    reached.publish([RowProposed(event_id=new_id, occurred_at=now, trace_id=new_id, row=wanted, by=who.name)])
+
+    def look() -> RowRefused | IncomingMailbox | None:
         found = standing(reached)
         refused, stands = found.get(f"refusal/{new_id}"), found.get(key)
         if isinstance(refused, RowRefused):
-            return complain(f"refused {refused.row_key}: {refused.reason}", os.EX_DATAERR)
-        if isinstance(stands, IncomingMailbox) and stands.confirmed:
+            return refused
+        return stands if isinstance(stands, IncomingMailbox) and stands.confirmed else None
+
+    match awaited(reached, look):
+        case RowRefused(row_key=refused, reason=reason):
+            return complain(f"refused {refused}: {reason}", os.EX_DATAERR)
+        case IncomingMailbox() as stands:
             print(told(key, stands, who.json))
-            return os.EX_OK
-        if time.monotonic() > deadline:
+        case None:
             print(json_line({"key": key, "waits": True}) if who.json else f"{key}: {WAITS}")
-            return os.EX_OK
-        time.sleep(LOOK)
+    return os.EX_OK

@@ -30,7 +30,7 @@ COMMANDS = (
     ("domain", "postroad.cli.domain:app", "Alias domains, one per company: list, add, set, remove."),
     ("contact", "postroad.cli.contact:app", "The people that are known: list, add, remove."),
     ("smarthost", "postroad.cli.smarthost:app", "Outgoing servers: list, add, remove, test, explain."),
-    ("keys", "postroad.cli.keys:app", "The keys that sign what we send: list, rotate, retire."),
+    ("keys", "postroad.cli.keys:app", "The keys that sign what we send: list, rotate, retire, dkim."),
     ("history", "postroad.cli.history:show_history", "Who changed what in the directory, and when."),
     ("held", "postroad.cli.held:app", "Mails that wait for a person: list, show, release, drop."),
     ("outbound", "postroad.cli.outbound:app", "Messages that wait: list, show, retry, hold, release, cancel."),
@@ -39,7 +39,7 @@ COMMANDS = (
     ("suppression", "postroad.cli.suppression:app", "Addresses without bulk mail: list, show, lift, add, what-if."),
     ("budgets", "postroad.cli.budgets:budgets", "Budgets of the loop guard near their limit."),
     ("explain", "postroad.cli.explain:explain_", "What would happen to a mail, or to an address, now, rule by rule."),
-    ("mailbox", "postroad.cli.mailbox:app", "Incoming mailboxes: list, and confirm by a login that works."),
+    ("mailbox", "postroad.cli.mailbox:app", "Incoming mailboxes: list, add, confirm by a login that works, remove."),
     ("doctor", "postroad.cli.doctor:app", "What is missing or wrong, and what to do about it; also in a domain's DNS."),
     ("simulate", "postroad.cli.simulate:simulate", "Play a scenario in memory: JSON lines in, JSON lines out."),
     ("trace", "postroad.cli.trace:trace", "One mail's story, by Message-ID, event, thread or notification."),
@@ -66,8 +66,9 @@ def main() -> None:
     """Exit codes are those of sysexits: 64 usage, 65 bad input, 69 unavailable, 78 configuration."""
     try:
         command()(sys.argv[1:], exit_on_error=False, print_error=True)
-    except CycloptsError:
-        sys.exit(os.EX_USAGE)
+    except CycloptsError as error:
+        called = " ".join(("postroad", *(error.command_chain or ())))
+        sys.exit(complain(f"`{called} --help` says how it is called", os.EX_USAGE))
     except (ConfigError, Undeclarable) as error:
         sys.exit(complain(str(error), os.EX_CONFIG))
     except Unavailable as error:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,15 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON obje
 
 def settings_of(path: Path | None, bootstrap: str = "") -> Config:
     """The settings of a file, with the cluster of the command line over them. Raises ConfigError."""
+    hush()
     found = load(path)[0] if path else Config()
     if not bootstrap:
         return found
     return msgspec.structs.replace(found, kafka=msgspec.structs.replace(found.kafka, bootstrap=bootstrap))
+
+
+def hush() -> None:
+    """What Kafka's client would say of a cluster that is away, the command says in one line."""
+    client = logging.getLogger("aiokafka")
+    client.addHandler(logging.NullHandler())
+    client.propagate = False

@@ -1,7 +1,6 @@
 """`postroad outbound`: messages that wait to be sent, and what an operator does with them (O8)."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,12 @@ import cyclopts
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import ANSWERED, LOOK, Where, Who, absent, json_line, plain
-from postroad.dispatch.core import sender
-from postroad.dispatch.waiting import Choice, Waiting, next_attempt, submissions, waiting
+from postroad.cli.propose import Where, Who, absent, agreed, awaited, json_line, nothing, plain
+from postroad.dispatch.waiting import DISPATCH, Choice, Waiting, next_attempt, submissions, waiting
 from postroad.explain.held import how_long, per_second
 from postroad.runtime.reach import Reach
 from postroad.runtime.state import States, states
 from postroad_schemas import Event, event_id
-from postroad_schemas.directory import Smarthost
 from postroad_schemas.outbound import (
     OutboundCancelled,
     OutboundHeld,
@@ -30,7 +27,6 @@ from postroad_schemas.outbound import (
 )
 from postroad_schemas.topics import TIERS
 
-DISPATCH = sender(Smarthost(name="default", host="localhost"))  # for its states alone: nothing is begun here
 CARRIERS = (*(f"outbound.deferred.{step}" for step in TIERS), "outbound.submitted")
 
 app = cyclopts.App(
@@ -82,7 +78,7 @@ def list_(
     for one in found:
         print(json_line(_fields(one, now)) if where.json else _told(one, now))
     if not found and not where.json:
-        complain("no message waits", os.EX_OK)
+        nothing(where, "no message waits")
     return os.EX_OK
 
 
@@ -220,7 +216,8 @@ def _each(ids: tuple[str, ...], chosen: Chosen, rate: str, who: Who, deed: _Deed
         return absent("waiting message", ids[named.index(None)], [one.id for one in found])
     meant = [one for one in named if one] or chosen.of(found)
     wanted = [one for one in dict.fromkeys(meant) if one.entry.state in deed.states]
-    if deed.ask and wanted and not _agreed(len(wanted)):
+    several = "this message" if len(wanted) == 1 else f"these {len(wanted)} messages"
+    if deed.ask and wanted and not agreed(f"Cancel {several} for good?"):
         return complain("nothing is cancelled: --yes does it without asking", os.EX_USAGE)
     if not wanted and not who.json:
         fit = " or ".join(deed.states)
@@ -251,22 +248,13 @@ def _done(wanted: Sequence[Waiting], deed: _Deed, pause: float, who: Who) -> int
 
 def _obeyed(live: States, reached: Reach, ordered: Sequence[Waiting]) -> bool:
     """Whether all of them have changed, once there was time."""
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
     left = list(ordered)
-    while left := [one for one in left if one.entry in live.one(DISPATCH, one.recipient).submissions]:
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(LOOK)
-    return True
 
+    def look() -> bool | None:
+        left[:] = [one for one in left if one.entry in live.one(DISPATCH, one.recipient).submissions]
+        return not left or None
 
-def _agreed(count: int) -> bool:
-    """Asks a person; a script has nobody to ask."""
-    if not sys.stdin.isatty():
-        return False
-    several = "this message" if count == 1 else f"these {count} messages"
-    print(f"Cancel {several} for good? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return bool(awaited(reached, look))
 
 
 def _waiting(where: Where) -> list[Waiting]:

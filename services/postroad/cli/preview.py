@@ -79,12 +79,11 @@ def preview(
         return complain(f"{what}: no post of this thread or by this id is on the log, nor is it a file", os.EX_NOINPUT)
     live = states(where.settings).one(THREADS, found.thread)
     views = views_now(where)
-    told, copies = emitted(found, live, views)
-    relay = built_in_server(where.settings.relay)
-    for line in lines(told, copies, views, relay):
+    plans, copies = emitted(found, live, views)
+    for line in lines(plans, copies, views, built_in_server(where.settings.relay)):
         print(json_line(msgspec.to_builtins(line)) if where.json else _words(line))
-    if not told and not where.json:
-        complain(f"{found.thread} has no followers", os.EX_OK)
+    if not any(told.followers for told in plans) and not where.json:
+        complain(f"nobody is told: {found.thread} has no followers but the author, if any", os.EX_OK)
     return os.EX_OK
 
 

@@ -2,11 +2,13 @@
 
 import difflib
 import os
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from cyclopts import Parameter as Option
@@ -27,6 +29,8 @@ from postroad_schemas.directory import AliasDomain, DirectoryRow, Parameter, Row
 ANSWERED = 5.0  # seconds that running workers are given to answer
 LOOK = 0.05
 WAITS = "in the log; it takes effect when routing runs (`postroad up`)"
+T = TypeVar("T")
+
 _HIDDEN = {"type", "version", "created_at", "changed_at", "changed_by"}  # `postroad history` tells them
 
 
@@ -113,14 +117,21 @@ def _as_stored(row: DirectoryRow, found: Mapping[str, Any]) -> DirectoryRow:
 
 def _answer(reached: Reach, proposal: RowProposed, wanted: Change) -> dict[str, Any] | None:
     """The directory once the gate has answered; None if it does not within its time."""
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
-    while True:
+
+    def look() -> dict[str, Any] | None:
         found = standing(reached)
-        if f"refusal/{proposal.event_id}" in found or wanted.key in written(found, proposal) or wanted.stands(found):
-            return found
-        if time.monotonic() > deadline:
-            return None
+        refused = f"refusal/{proposal.event_id}" in found
+        return found if refused or wanted.key in written(found, proposal) or wanted.stands(found) else None
+
+    return awaited(reached, look)
+
+
+def awaited(reached: Reach, look: Callable[[], T | None]) -> T | None:
+    """What `look` finds once running workers have done their part; None if they have not in time, or none runs."""
+    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
+    while (found := look()) is None and time.monotonic() < deadline:
         time.sleep(LOOK)
+    return found
 
 
 def written(found: Mapping[str, Any], proposal: RowProposed) -> dict[str, Any]:
@@ -152,15 +163,14 @@ def told(key: str, row: Any, json: bool) -> str:
 
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is empty, and without what nobody entered."""
-    return {
-        name: ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-        for name, value in fields.items()
-        if name not in _HIDDEN and value not in ("", None, (), [], {}) and not _unset(value)
-    }
+    entered = {name: _entered(value) for name, value in fields.items() if name not in _HIDDEN}
+    return {name: value for name, value in entered.items() if value not in ("", None, {})}
 
 
-def _unset(value: Any) -> bool:
-    return isinstance(value, dict) and not any(entry is not None for entry in value.values())
+def _entered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: entry for name, entry in value.items() if entry is not None}
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def listing(found: Mapping[str, Any], kind: str, json: bool, empty: str) -> int:
@@ -173,12 +183,29 @@ def listing(found: Mapping[str, Any], kind: str, json: bool, empty: str) -> int:
     return os.EX_OK
 
 
+def nothing(where: Where, words: str) -> None:
+    """A list is empty. Where no log is, that may be the wrong folder, and is said too."""
+    log = Path(where.settings.log.path)
+    there = where.settings.kafka.bootstrap or log.exists()
+    complain(words if there else f"{words}, but {log} is not there: --config names the settings of another", os.EX_OK)
+
+
 def absent(what: str, name: str, known: Iterable[str]) -> int:
     """There is nothing by this name: which one may be meant."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names[:20]) or 'none'}"
+    hint = (
+        f"did you mean {near[0]}?" if near else f"there is: {', '.join(names[:20])}" if names else "there is none now"
+    )
     return complain(f"there is no {what} {name}; {hint}", os.EX_NOINPUT)
+
+
+def agreed(question: str) -> bool:
+    """Asks a person; a script has nobody to ask."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def json_line(value: Any) -> str:

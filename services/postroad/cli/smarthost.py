@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
+from postroad.cli.credentials import ByToken, credentials_of
 from postroad.cli.main import complain
 from postroad.cli.propose import Where, Who, absent, listing, propose, standing
-from postroad_schemas.directory import Credentials, OAuth2, Security, Smarthost
+from postroad_schemas.directory import Security, Smarthost
 from postroad_schemas.values import Stream
 
 app = cyclopts.App(
@@ -38,10 +39,7 @@ def add(
     ca_file: str = "",
     username: str = "",
     secret: str = "",
-    oauth2_token_url: str = "",
-    oauth2_client_id: str = "",
-    oauth2_client_secret: str = "",
-    oauth2_scope: str = "",
+    by_token: ByToken = ByToken(),  # noqa: B008  # frozen
     priority: int = 10,
     filter_: Annotated[tuple[str, ...], Parameter(name="--filter", negative="")] = (),
     stream: Annotated[tuple[Stream, ...], Parameter(name="--stream", negative="")] = tuple(Stream),
@@ -74,14 +72,6 @@ def add(
     secret
         The password by reference, never a value: env:NAME or file:PATH, as every dispatch worker resolves it. Where
         "Bearer ..." stands there, that is an access token; with --oauth2-token-url it is the refresh token.
-    oauth2_token_url
-        Where the refresh token becomes an access token (RFC 6749); with --oauth2-client-id.
-    oauth2_client_id
-        Who we are there.
-    oauth2_client_secret
-        Our secret there, by reference; none for a public client.
-    oauth2_scope
-        What the token is for, if the provider wants it said.
     priority
         Smaller first.
     filter_
@@ -101,19 +91,10 @@ def add(
     inactive
         Declared, but not used.
     """
-    if bool(username) != bool(secret):
-        return complain("--username and --secret go together", os.EX_USAGE)
-    oauth2 = None
-    if oauth2_token_url or oauth2_client_id or oauth2_client_secret or oauth2_scope:
-        if not (secret and oauth2_token_url and oauth2_client_id):
-            words = "OAuth 2.0 needs --username, --secret, --oauth2-token-url and --oauth2-client-id"
-            return complain(words, os.EX_USAGE)
-        oauth2 = OAuth2(
-            token_url=oauth2_token_url,
-            client_id=oauth2_client_id,
-            client_secret=oauth2_client_secret,
-            scope=oauth2_scope,
-        )
+    try:
+        credentials = credentials_of(username, secret, by_token)
+    except ValueError as error:
+        return complain(str(error), os.EX_USAGE)
     row = Smarthost(
         name=name,
         host=host,
@@ -121,7 +102,7 @@ def add(
         security=security,
         verify=verify,
         ca_file=ca_file,
-        credentials=Credentials(username=username, secret=secret, oauth2=oauth2) if secret else None,
+        credentials=credentials,
         priority=priority,
         from_filter=filter_,
         streams=stream,

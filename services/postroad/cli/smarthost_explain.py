@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
@@ -22,11 +21,6 @@ from postroad.views import Views
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.outbound import OutboundSubmitted
 from postroad_schemas.values import Mailbox, Stream
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    rule: str
-    says: str
 
 
 def explain(
@@ -66,8 +60,8 @@ def explain(
         if where.json:
             print(json_line({"failure": planned.failure, "why": planned.why, "status": planned.status}))
         return complain(f"not sent: {planned.why} ({planned.failure})", os.EX_DATAERR)
-    for finding in _findings(planned, submission, views, relay):
-        print(json_line(finding) if where.json else f"{finding.rule:4}{plain(finding.says)}")
+    for rule, says in _findings(planned, submission, views, relay):
+        print(json_line({"rule": rule, "says": says}) if where.json else f"{rule:4}{plain(says)}")
     return os.EX_OK
 
 
@@ -87,21 +81,24 @@ def _submission(author: str, stream: Stream, to: str, domain: str, server: str) 
     )
 
 
-def _findings(planned: Plan, submission: OutboundSubmitted, views: Views, relay: Smarthost) -> Iterator[Finding]:
+def _findings(
+    planned: Plan, submission: OutboundSubmitted, views: Views, relay: Smarthost
+) -> Iterator[tuple[str, str]]:
+    """Rules, and what each says."""
     directory = views.directory
     default_from, order = directory.default_from(submission.domain), directory.setting("mail.server.order")
     declared = [row for row in directory.rows("smarthost") if isinstance(row, Smarthost)]
     if not declared:
-        yield Finding(rule="O5", says="no server is declared: the relay of postroad.toml sends")
+        yield "O5", "no server is declared: the relay of postroad.toml sends"
     servers = declared or [built_in(directory, relay)]
     for server, verdict in considered(servers, planned, default_from, submission.stream, order):
         filter_ = ", ".join(server.from_filter) or "no filter"
         at = f"{server.host}:{port_of(server)}, priority {server.priority}, {filter_}"
-        yield Finding(rule="O1", says=f"{server.name} ({at}): {verdict}")
+        yield "O1", f"{server.name} ({at}): {verdict}"
     before, after = shown(planned.from_before), shown(planned.from_after)
-    yield Finding(rule="O2", says=f"From {before}, unchanged" if before == after else f"From {before} becomes {after}")
-    yield Finding(rule="O4", says=f"MAIL FROM:<{planned.envelope_from}>")
+    yield "O2", f"From {before}, unchanged" if before == after else f"From {before} becomes {after}"
+    yield "O4", f"MAIL FROM:<{planned.envelope_from}>"
     if planned.smtputf8:
-        yield Finding(rule="O9", says="needs SMTPUTF8: an address has a non-ASCII local part")
+        yield "O9", "needs SMTPUTF8: an address has a non-ASCII local part"
     if planned.server.daily_limit:
-        yield Finding(rule="O5", says=f"at most {planned.server.daily_limit} a UTC day; what is over waits")
+        yield "O5", f"at most {planned.server.daily_limit} a UTC day; what is over waits"

@@ -1,7 +1,6 @@
 """`postroad suppression`: who gets no bulk mail, why, and what other numbers would say (B3-B6, O6)."""
 
 import os
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -13,8 +12,8 @@ from postroad.bounces.addresses import ADDRESSES, AddressLog
 from postroad.bounces.blacklist import BlacklistPolicy, Counted, policy
 from postroad.bounces.outlook import what_if
 from postroad.cli.main import complain
-from postroad.cli.propose import ANSWERED, LOOK, Where, Who, directory_of, json_line, plain, standing
-from postroad.dispatch.core import sender
+from postroad.cli.propose import Where, Who, awaited, directory_of, json_line, nothing, plain, standing
+from postroad.dispatch.waiting import DISPATCH
 from postroad.explain.suppression import (
     Standing,
     asked_fields,
@@ -30,10 +29,8 @@ from postroad.runtime.reach import Reach
 from postroad.runtime.state import states
 from postroad_schemas import event_id
 from postroad_schemas.address import AddressBarred, AddressBlacklisted, AddressPardoned, ListLeft
-from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Stream
 
-DISPATCH = sender(Smarthost(name="default", host="localhost"))  # for its states alone: nothing is begun here
 SHOWN = 5  # messages
 WAITS = "in the log; it takes effect when bounces runs (`postroad up`)"
 
@@ -81,11 +78,16 @@ def list_(
 ) -> int:
     """Every blacklisted address: since when, by which rule, why."""
     found = standing(where.reach(), "suppressions").values()
+    told = []
     for row in sorted(found, key=lambda row: (row.occurred_at, row.address)):
         if isinstance(row, ListLeft) and lists:
-            print(json_line(left_fields(row)) if where.json else plain(left_told(row)))
+            told.append(json_line(left_fields(row)) if where.json else plain(left_told(row)))
         elif isinstance(row, AddressBlacklisted) and row.active and not lists:
-            print(json_line(row_fields(row)) if where.json else plain(row_told(row)))
+            told.append(json_line(row_fields(row)) if where.json else plain(row_told(row)))
+    for line in told:
+        print(line)
+    if not told and not where.json:
+        nothing(where, "nobody has left a list" if lists else "no address is blacklisted")
     return os.EX_OK
 
 
@@ -199,13 +201,13 @@ def _ordered(
     new_id = event_id("suppression", order.__name__, address, now.isoformat())
     said = order(event_id=new_id, occurred_at=now, trace_id=new_id, address=address, by=who.name, note=note)
     reached.publish([said])
-    deadline = time.monotonic() + (ANSWERED if reached.answers() else 0.0)
-    while True:
+
+    def look() -> AddressBlacklisted | None:
         row = standing(reached, "suppressions").get(address)
-        if isinstance(row, AddressBlacklisted) and row.cause_id == new_id:
-            print(json_line(row_fields(row)) if who.json else plain(row_told(row)))
-            return os.EX_OK
-        if time.monotonic() > deadline:
-            print(json_line({"address": address, "waits": True}) if who.json else f"{address}: {WAITS}")
-            return os.EX_OK
-        time.sleep(LOOK)
+        return row if isinstance(row, AddressBlacklisted) and row.cause_id == new_id else None
+
+    if row := awaited(reached, look):
+        print(json_line(row_fields(row)) if who.json else plain(row_told(row)))
+    else:
+        print(json_line({"address": address, "waits": True}) if who.json else f"{address}: {WAITS}")
+    return os.EX_OK

@@ -1,7 +1,6 @@
 """`postroad topics`: the catalogue of topics against a Kafka cluster."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import cyclopts
 import msgspec
 
+from postroad.cli.options import hush
 from postroad.cli.worker import Bootstrap, Settings, refused, settings_of
 from postroad.runtime.config import Config, ConfigError
 from postroad.runtime.worker import Unavailable
@@ -121,8 +121,7 @@ def _answering(
     partitions: int | None,
     replication: int | None,
 ) -> int:
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it would say, our one line says
-    logging.getLogger("aiokafka").propagate = False
+    hush()
     try:
         settings = settings_of(config, kafka, partitions=partitions, replication=replication)
         code: int = asyncio.run(command(settings))

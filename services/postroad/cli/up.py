@@ -66,11 +66,8 @@ async def _run(embedded: Embedded, settings: Config, observer: Observer) -> int:
         return complain(f"{door} cannot be listened on ({why}): choose host and port in [smtp]", os.EX_UNAVAILABLE)
     try:
         await sign_with_own_key(embedded.tools, Path(settings.log.path).parent)
-        print(
-            f"postroad takes mail in at {', '.join(_addresses(embedded))} (SMTP); stop with Ctrl-C",
-            file=sys.stderr,
-            flush=True,
-        )
+        doors = f"{', '.join(_addresses(embedded))} (SMTP){_others(settings)}"
+        print(f"postroad takes mail in at {doors}; stop with Ctrl-C", file=sys.stderr, flush=True)
         if words := observer.trouble or (observer.address and f"figures at {observer.address}/metrics"):
             print(f"postroad: {words}", file=sys.stderr, flush=True)
         observer.look_at(embedded.readers, embedded.views, held=embedded.held)
@@ -85,6 +82,13 @@ def _addresses(embedded: Embedded) -> list[str]:
     """Where the SMTP door really listens: port 0 takes any free one."""
     host = embedded.tools.config.smtp.host
     return [f"{host}:{door.port}" for door in embedded.doors if isinstance(door, SmtpDoor)]
+
+
+def _others(settings: Config) -> str:
+    """Where the doors are that are off unless they are declared."""
+    lmtp, http = settings.lmtp, settings.http
+    where = lmtp.path or (f"{lmtp.host}:{lmtp.port}" if lmtp.port else "")
+    return (f", {where} (LMTP)" if where else "") + (f", {http.host}:{http.port} (HTTP)" if http.port else "")
 
 
 async def _until(stopping: asyncio.Event, embedded: Embedded) -> int:

@@ -4,12 +4,11 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import msgspec
 
 from postroad.dispatch.attempt import Answer, Attempt, Plan, Step
-from postroad.dispatch.judge import RetryPolicy, is_last
+from postroad.dispatch.judge import is_last, policy
 from postroad.dispatch.links import Linker, Words, choices, link_maker, linked, too_big, total, with_advice
 from postroad.dispatch.signing import NoKey, Prepared, Signer, keys_for
 from postroad.dispatch.transports import TRANSPORTS
@@ -68,9 +67,8 @@ class SmtpCaller:
 
     def _is_last(self, request: Attempt) -> bool:
         """The last attempt is made whatever pauses (O8)."""
-        now = self._tools.clock()
-        policy = RetryPolicy(keep_trying=timedelta(days=self._tools.views.directory.number("mail.retry.days")))
-        return is_last(request.submission.event_id, request.number, request.first_attempt_at or now, now, policy)
+        now, retry = self._tools.clock(), policy(self._tools.views.directory)
+        return is_last(request.submission.event_id, request.number, request.first_attempt_at or now, now, retry)
 
     async def _message(self, request: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
         """The same octets at every attempt: the dates are the submission's. Raises _Uncomposed."""

@@ -37,6 +37,10 @@ ORDERS: dict[str, tuple[str, ...]] = {
 }
 
 
+DEDICATED = "dedicated"
+"""The rule of a server that the message itself names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A server, and the step of O1 that chose it."""

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from postroad.dispatch.attempt import Plan
-from postroad.dispatch.choose import ORDERS, STEPS, compared, serving
+from postroad.dispatch.choose import DEDICATED, ORDERS, STEPS, compared, serving
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.values import Stream
 
-DEDICATED = "dedicated"
-
-# What each step of O1 says of a server's filter.
+# Why each step of O1 takes a server.
 WORDS = {
+    DEDICATED: "the message names it",
     "from address": "its filter has the From address",
     "from domain": "its filter has the domain of From",
     "no filter": "it has no filter",
@@ -36,7 +35,7 @@ def _rank(server: Smarthost) -> tuple[int, float, str]:
 def _verdict(server: Smarthost, plan: Plan, default_from: str, stream: Stream, order: Sequence[str]) -> str:
     chosen = plan.server
     if server.name == chosen.name:
-        return f"chosen: {'the message names it' if plan.rule == DEDICATED else WORDS[plan.rule]} ({plan.rule})"
+        return f"chosen: {WORDS[plan.rule]} ({plan.rule})"
     if not server.active:
         return "inactive"
     if plan.rule == DEDICATED:

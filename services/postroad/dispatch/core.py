@@ -4,14 +4,14 @@
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from postroad.dispatch.attempt import Answer, Attempt
 from postroad.dispatch.bulk import as_list_mail
-from postroad.dispatch.judge import RetryPolicy, judge
+from postroad.dispatch.judge import judge, policy
 from postroad.dispatch.orders import CANCELLED, Order, obey, tried_now
 from postroad.dispatch.plan import Unsendable, notification_of, plan
 from postroad.dispatch.reports import deferred, metered, reported, skipped, unsent, waiting
@@ -196,9 +196,8 @@ def conclude(
 ) -> Decision[RecipientSettled]:
     """Books what the server answered; what it put off goes to a tier."""
     submission = attempt.submission
-    policy = RetryPolicy(keep_trying=timedelta(days=views.directory.number("mail.retry.days")))
     first = attempt.first_attempt_at or answer.at
-    outcome = judge(answer, submission.event_id, attempt.number, first, policy)
+    outcome = judge(answer, submission.event_id, attempt.number, first, policy(views.directory))
     new = SettledSubmission(
         submission_id=submission.event_id, state=SettledState.DONE, attempt=attempt.number, at=answer.at
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from postroad.dispatch.attempt import Answer, Step
 from postroad.mail.status import parse_status
+from postroad.views.directory import Directory
 from postroad_schemas.event import event_id
 from postroad_schemas.outbound import Action
 from postroad_schemas.topics import TIERS
@@ -12,7 +13,7 @@ from postroad_schemas.values import FailureType
 
 BACK_OFF = ("1m", "5m", "15m", "1h", "4h", "8h")
 _LONGEST_CALL = timedelta(hours=1)  # every patience of RFC 5321 4.5.3.2 used up
-_JITTER = 0.1  # of a tier's delay, only ever added: a tier's head stays nearly its earliest
+JITTER = 0.1  # of a wait, only ever added: a tier's head stays nearly its earliest
 
 # Where a final "no" is not the receiving side's word about the address.
 _OURS = {
@@ -40,6 +41,11 @@ class RetryPolicy:
 
     steps: tuple[str, ...] = BACK_OFF
     keep_trying: timedelta = timedelta(days=5)
+
+
+def policy(directory: Directory) -> RetryPolicy:
+    """As the parameters say now (D5)."""
+    return RetryPolicy(keep_trying=timedelta(days=directory.number("mail.retry.days")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,13 @@ def _next(submission_id: str, attempt: int, at: datetime, policy: RetryPolicy) -
 
 def delay(step: str, submission_id: str, attempt: int) -> timedelta:
     """A tier's delay and its jitter, which follows from the id: the same attempt always waits as long."""
-    tier = TIERS[step] or timedelta()
-    share = int(event_id(submission_id, "jitter", str(attempt))[:8], 16) / 0x1_0000_0000
-    return tier + tier * (_JITTER * share)
+    return jittered(TIERS[step] or timedelta(), submission_id, "jitter", str(attempt))
+
+
+def jittered(wait: timedelta, *of: str) -> timedelta:
+    """Up to a tenth longer, by what is waited for; never shorter."""
+    share = int(event_id(*of)[:8], 16) / 0x1_0000_0000
+    return wait + wait * (JITTER * share)
 
 
 def status_of(answer: Answer) -> str:

@@ -11,8 +11,6 @@ from postroad_schemas.event import Ticked
 from postroad_schemas.outbound import OutboundGranted, OutboundMetered
 
 _KEPT = timedelta(days=2)  # a repeat around midnight finds its grant of yesterday
-
-
 _OCTETS = 8  # of an id: two submissions of one day share them once in 10^10 days
 _MOST = 50_000  # marks of a day: with those of the day before 800 kB, which fits a record of Kafka
 

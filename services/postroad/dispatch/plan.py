@@ -9,7 +9,7 @@ import msgspec
 
 from postroad.dispatch.attempt import Plan
 from postroad.dispatch.bulk import lists_of
-from postroad.dispatch.choose import Choice, Servers, choose, covers, filter_of, serving
+from postroad.dispatch.choose import DEDICATED, Choice, Servers, choose, covers, filter_of, serving
 from postroad.mail.address import bare_address, normalise
 from postroad.mail.return_path import return_path_token
 from postroad.views import Views
@@ -118,22 +118,28 @@ def _sender(submission: OutboundSubmitted, default_from: str) -> Mailbox | Unsen
 def _server(
     submission: OutboundSubmitted, directory: Directory, relay: Smarthost, sender: str, default_from: str
 ) -> Choice | Unsendable:
-    declared = directory.rows("smarthost")
-    servers = directory.policy(Directory.smarthosts) if declared else (built_in(directory, relay),)
     if submission.server:
-        named = (server for server in servers if server.name == submission.server)
+        named = (server for server in servers(directory, relay) if server.name == submission.server)
         if dedicated := next(named, None):
-            return Choice(dedicated, "dedicated")
+            return Choice(dedicated, DEDICATED)
         return Unsendable(FailureType.CONFIGURATION, f"server {submission.server!r} is missing or inactive", "5.3.5")
     stream, order = submission.stream, directory.setting("mail.server.order")
-    found = directory.policy(_serving)[stream] if declared else serving(servers, stream)
+    declared = directory.rows("smarthost")
+    found = directory.policy(_serving)[stream] if declared else serving(servers(directory, relay), stream)
     choice = choose(found, sender, default_from, order)
     return choice or Unsendable(FailureType.CONFIGURATION, f"no active server for {submission.stream} mail", "5.3.5")
 
 
 def _serving(directory: Directory) -> Mapping[Stream, Servers]:
-    servers = directory.smarthosts()
-    return {stream: serving(servers, stream) for stream in Stream}
+    active = directory.smarthosts()
+    return {stream: serving(active, stream) for stream in Stream}
+
+
+def servers(directory: Directory, relay: Smarthost) -> tuple[Smarthost, ...]:
+    """All that are active; the built-in one while none is declared (O5)."""
+    if directory.rows("smarthost"):
+        return directory.policy(Directory.smarthosts)
+    return (built_in(directory, relay),)
 
 
 def built_in(directory: Directory, relay: Smarthost) -> Smarthost:
@@ -151,7 +157,7 @@ def sender_after(
 ) -> Mailbox:
     """O2: From as it goes out: unchanged where the server may send for it, else `"name" <default From>`."""
     server, address = choice.server, sender.address
-    if choice.rule == "dedicated" or submission.stream == Stream.NOTICE or covers(server, address):
+    if choice.rule == DEDICATED or submission.stream == Stream.NOTICE or covers(server, address):
         return sender
     if not default_from or normalise(address) == normalise(default_from):
         return sender

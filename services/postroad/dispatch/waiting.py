@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from postroad.dispatch.core import sender
 from postroad.mail.address import normalise
+from postroad_schemas.directory import Smarthost
 from postroad_schemas.outbound import (
     OutboundDeferred,
     OutboundSubmitted,
@@ -15,6 +17,9 @@ from postroad_schemas.outbound import (
 )
 
 WAITING = (SettledState.DEFERRED, SettledState.HELD, SettledState.CANCELLED)
+DISPATCH = sender(Smarthost(name="default", host="localhost"))
+"""For the states that it keeps: nothing is begun with it."""
+
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 

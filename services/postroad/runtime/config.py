@@ -4,8 +4,9 @@ import difflib
 import os
 import re
 import tomllib
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -196,7 +197,9 @@ def explain(error: msgspec.ValidationError, known: tuple[str, ...]) -> str:
     unknown = re.search(r"unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?", str(error))
     if not unknown:
         words, _, place = str(error).partition(" - at `$.")
-        return f"{place.rstrip('`')}: {words}" if place else words
+        place = place.rstrip("`")
+        choices = _choices_at(place) if words.startswith("Invalid enum value") else ""
+        return f"{place}: {words}{choices}" if place else words
     names = _fields_at(unknown[2] or "") or known
     near = difflib.get_close_matches(unknown[1], names, 1)
     place = f" in [{unknown[2]}]" if unknown[2] else ""
@@ -210,6 +213,15 @@ def _fields_at(place: str) -> tuple[str, ...]:
         return Webhook.__struct_fields__
     kind = getattr(Config(), place.split(".")[0], None)
     return kind.__struct_fields__ if isinstance(kind, msgspec.Struct) else ()
+
+
+def _choices_at(place: str) -> str:
+    """What a setting of few values may be."""
+    section, _, key = place.partition(".")
+    kind = getattr(Config(), section, None)
+    meant = get_type_hints(type(kind)).get(key)
+    choices = list(meant) if isinstance(meant, type) and issubclass(meant, Enum) else get_args(meant)
+    return f"; it is one of {', '.join(str(each) for each in choices if each)}" if choices else ""
 
 
 def secret(reference: str) -> bytes | None:

@@ -4,9 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from postroad_schemas.event import event_id
-
-_JITTER = 0.1  # of a pause, only ever added
+from postroad.dispatch.judge import JITTER, jittered
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +70,8 @@ class Pauses:
 
     def _lasts(self, until: datetime, now: datetime) -> bool:
         """A clock that was set back ends it too."""
-        return timedelta() < until - now <= self._policy.longest * (1 + _JITTER)
+        return timedelta() < until - now <= self._policy.longest * (1 + JITTER)
 
     def _pause(self, name: str, earlier: int) -> timedelta:
         pause = min(self._policy.first * (1 << min(earlier, 20)), self._policy.longest)
-        share = int(event_id(name, "pause", str(earlier))[:8], 16) / 0x1_0000_0000
-        return pause + pause * (_JITTER * share)
+        return jittered(pause, name, "pause", str(earlier))

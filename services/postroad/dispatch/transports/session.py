@@ -49,9 +49,16 @@ class Command(NamedTuple):
     goes_on: int  # the first digit of the reply with which the transaction goes on
 
 
+Told = Callable[[Step, Reply], None]
+"""Is called with each step that went on."""
+
+
+def _nobody(_step: Step, _reply: Reply) -> None:
+    pass
+
+
 _RSET = Command(Step.MAIL, b"RSET", 2)
 _DATA = Command(Step.DATA, b"DATA", 3)
-_OPENED: Callable[[Step, Reply], None] = lambda _step, _reply: None  # noqa: E731
 
 
 class Session:
@@ -77,8 +84,8 @@ class Session:
     def is_open(self) -> bool:
         return self._wire is not None and self._wire.is_open
 
-    async def open(self, told: Callable[[Step, Reply], None] = _OPENED) -> None:
-        """Connects, secures and logs in, as the server's row says. `told`: each step that went on."""
+    async def open(self, told: Told = _nobody) -> None:
+        """Connects, secures and logs in, as the server's row says."""
         if why := exposed(self.server):
             raise Ended(Step.AUTH, Reply(text=why), FailureType.CONFIGURATION, "5.7.11")
         try:
@@ -179,12 +186,7 @@ class Session:
 
     def _mail_options(self, plan: Plan, message: bytes) -> str:
         """SIZE (RFC 1870), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531), each only where it is offered and needed."""
-        offers, options = self.offers, ""
-        if plan.smtputf8:
-            if "smtputf8" not in offers:
-                why = "a non-ASCII address needs SMTPUTF8, which this server does not offer"
-                raise Ended(Step.MAIL, Reply(text=why), FailureType.SMTPUTF8_NEEDED, "5.6.7")
-            options += " SMTPUTF8"
+        offers, options = self.offers, self.smtputf8() if plan.smtputf8 else ""
         if "8bitmime" in offers and not message.isascii():
             options += " BODY=8BITMIME"
         if "size" in offers:
@@ -194,6 +196,13 @@ class Session:
             why = f"the message has {len(message)} octets, more than the server's limit of {limit}"
             raise Ended(Step.MAIL, Reply(text=why), FailureType.CONFIGURATION, "5.3.4")
         return options
+
+    def smtputf8(self) -> str:
+        """The option of MAIL for addresses that need it. Raises Ended where it is not offered."""
+        if "smtputf8" not in self.offers:
+            why = "a non-ASCII address needs SMTPUTF8, which this server does not offer"
+            raise Ended(Step.MAIL, Reply(text=why), FailureType.SMTPUTF8_NEEDED, "5.6.7")
+        return " SMTPUTF8"
 
     def _announced_size(self) -> int:
         announced = self.offers.get("size", "").strip()

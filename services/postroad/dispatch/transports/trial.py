@@ -1,19 +1,14 @@
 """Test connection (O12): all steps of a transaction but the message."""
 
-from collections.abc import Callable
-
 from postroad.dispatch.attempt import Step
 from postroad.dispatch.probe import ACCEPTED, Probe
-from postroad.dispatch.transports.session import Command, Ended, Session
-from postroad_schemas.values import FailureType, Reply
-
-Told = Callable[[Step, Reply], None]
+from postroad.dispatch.transports.session import Command, Ended, Session, Told
 
 
 async def try_out(session: Session, probe: Probe, told: Told) -> None:
-    """Connects, secures, logs in, goes as far as the reply to DATA, and closes. `told`: each step that went on.
+    """Connects, secures, logs in, goes as far as the reply to DATA, and closes.
 
-    Raises Ended for the one that did not.
+    Raises Ended for the step that did not go on.
     """
     try:
         await session.open(told)
@@ -27,12 +22,7 @@ async def try_out(session: Session, probe: Probe, told: Told) -> None:
 
 
 def _commands(session: Session, probe: Probe) -> tuple[Command, ...]:
-    option = ""
-    if not (probe.mail_from + probe.rcpt_to).isascii():
-        option = " SMTPUTF8"
-        if "smtputf8" not in session.offers:
-            why = "a non-ASCII address needs SMTPUTF8, which this server does not offer"
-            raise Ended(Step.MAIL, Reply(text=why), FailureType.SMTPUTF8_NEEDED, "5.6.7")
+    option = "" if (probe.mail_from + probe.rcpt_to).isascii() else session.smtputf8()
     return (
         Command(Step.MAIL, f"MAIL FROM:<{probe.mail_from}>{option}".encode(), 2),
         Command(Step.RCPT, f"RCPT TO:<{probe.rcpt_to}>".encode(), 2),

@@ -121,8 +121,12 @@ def sasl(kafka: Kafka) -> Sasl | None:
     if kafka.sasl == "PLAIN" and not kafka.tls:
         raise ConfigError("[kafka] sasl = PLAIN sends the password as it is: set tls = true, or use SCRAM-SHA-512")
     username, password = _named("username", kafka.username), secret(kafka.password)
-    if not (username and password):
+    if not username or not kafka.password.startswith(("env:", "file:")):
         raise ConfigError('[kafka] sasl needs username, and password by reference: "env:NAME" or "file:PATH"')
+    if not password:
+        raise ConfigError(
+            f"[kafka] password cannot be had: {kafka.password} is not set here, is empty, or cannot be read"
+        )
     return Sasl(kafka.sasl, username, password.decode("utf-8", "surrogateescape"))
 
 
