@@ -1,6 +1,6 @@
 """DKIM with real keys (O13): which keys sign for a From, where their secrets are, and the signatures."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -43,12 +43,14 @@ class Signer:
         self._secret = secret
         self._loaded: dict[tuple[str, str], Loaded] = {}
 
-    def sign(self, message: bytes, keys: Iterable[DkimKey], at: datetime) -> bytes:
+    def sign(self, message: bytes, keys: Sequence[DkimKey], at: datetime) -> bytes:
         """The message below one signature of each key. Raises NoKey if any of them cannot be had."""
         return self.prepared(message, keys, at).signed()
 
-    def prepared(self, message: bytes, keys: Iterable[DkimKey], at: datetime) -> "Prepared":
+    def prepared(self, message: bytes, keys: Sequence[DkimKey], at: datetime) -> "Prepared":
         """All but the arithmetic of the keys. Raises NoKey if any of them cannot be had."""
+        if not keys:
+            return Prepared(message, ())
         parts, seconds = unsigned(message), int(at.timestamp())
         fields = []
         for row in keys:
