@@ -73,7 +73,7 @@ PAGES: tuple[Page, ...] = (
                         "short",
                         "Clients connected now, by door.",
                         (("sum by (door) (postroad_connections_open{@})", "{{door}}"),),
-                        command="postroad mailbox list",
+                        command="postroad doctor",
                     ),
                     Panel(
                         "Mailboxes",
@@ -92,7 +92,7 @@ PAGES: tuple[Page, ...] = (
                         "cps",
                         "Connections a second, by door.",
                         (("sum by (door) (rate(postroad_connections_taken_total{@}[~]))", "{{door}}"),),
-                        command="postroad mailbox list",
+                        command="postroad doctor",
                     ),
                 ),
             ),

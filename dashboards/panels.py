@@ -210,7 +210,7 @@ def of_stages(worker: str) -> tuple[Panel, ...]:
             "short",
             "Records that are not done with, by topic.",
             ((f"sum by (topic) (postroad_events_waiting{{{mine}}})", "{{topic}}"),),
-            command="postroad topics check",
+            command="postroad doctor",
         ),
         Panel(
             "Events worked on",
@@ -261,14 +261,14 @@ PROCESS = (
         "bytes",
         "Resident memory of each process.",
         (("process_resident_memory_bytes{@}", "{{instance}}"),),
-        command="postroad topics check",
+        command="postroad doctor",
     ),
     Panel(
         "Processor",
         "percentunit",
         "Share of one core that each process takes. A process uses one core at most.",
         (("rate(process_cpu_seconds_total{@}[~])", "{{instance}}"),),
-        command="postroad topics check",
+        command="postroad doctor",
     ),
 )
 CLUSTER = (

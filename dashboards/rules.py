@@ -31,7 +31,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $labels.instance }} does not answer",
         "A process is gone, or hangs. Its share of the mail waits for others to take it over.",
         "See how it ended: 69 the brokers stayed away, 70 too many dead letters in a row, 78 topics or settings.",
-        "postroad topics check",
+        "postroad doctor",
         "2m",
     ),
     Rule(
@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $labels.worker }} at {{ $labels.instance }} is not ready",
         "A process runs and does no work: it waits for Kafka, for its partitions or for its states.",
         "Its /readyz names what it waits for. See whether the brokers answer and all topics are there.",
-        "postroad topics check",
+        "postroad doctor",
     ),
     Rule(
         "PostroadLoopLate",
@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
         "A stage stands still or cannot follow: mail is late, none is lost.",
         "Is the process up and ready? Add processes, up to the number of partitions; look at the times of store and "
         "servers.",
-        "postroad topics check",
+        "postroad doctor",
     ),
     Rule(
         "PostroadEventsOld",
@@ -143,7 +143,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $value | humanizePercentage }} of mails at the {{ $labels.door }} door are put off",
         "Senders are told to come back: broker or store cannot be written to, or limits of the door are too low.",
         "451 is broker or store, 452 too much at once, 421 too many connections. Senders keep the mail and try again.",
-        "postroad topics check",
+        "postroad doctor",
     ),
     Rule(
         "PostroadDeliveriesFail",
@@ -222,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         "one {{ $labels.operation }} in twenty takes the object store more than {{ $value | humanizeDuration }}",
         "Every accepted mail waits for the store: doors are slow and their connections fill up.",
         "Look at the disk or the bucket; a full or dying disk is slow before it fails.",
-        "postroad topics check",
+        "postroad doctor",
     ),
     Rule(
         "PostroadStoreFails",
@@ -232,7 +232,7 @@ RULES: tuple[Rule, ...] = (
         "the object store failed {{ $value | humanize }} times ({{ $labels.operation }}) within 5 minutes",
         "Mails cannot be stored or read: doors answer 451, sending waits.",
         "Free disk space; see address, credentials and rights of the store.",
-        "postroad topics check",
+        "postroad doctor",
         "1m",
     ),
     Rule(
@@ -243,7 +243,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $value | humanize }} failures with the log ({{ $labels.what }}) within 5 minutes",
         "Events cannot be written: doors answer 451, stages begin again and again. Nothing accepted is lost.",
         "See whether the brokers answer, have room, and have enough replicas in sync; on one machine, the disk.",
-        "postroad topics check",
+        "postroad doctor",
         "2m",
     ),
     Rule(
@@ -265,7 +265,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $labels.stage }} was given partitions anew {{ $value | humanize }} times within an hour",
         "Processes come and go: each time the stage stands still until its states are back.",
         "Look for processes that are killed (memory, probes) or too slow for their session.",
-        "postroad topics check",
+        "postroad doctor",
         "0m",
     ),
     Rule(
@@ -276,7 +276,7 @@ RULES: tuple[Rule, ...] = (
         "{{ $labels.stage }} took {{ $value | humanizeDuration }} to have its states back",
         "Every restart of this stage stops its share of the mail for minutes.",
         "See whether its changelog is compacted; more partitions and processes make each share smaller.",
-        "postroad topics check",
+        "postroad doctor",
         "0m",
     ),
 )

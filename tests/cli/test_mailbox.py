@@ -30,13 +30,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.setitem(ENVIRONMENT, SECRET, PASSWORD)
     monkeypatch.setenv(SECRET, PASSWORD)
-    return Installation(tmp_path)
+    made = Installation(tmp_path)
+    made.declare(polling(made) + DECLARED)
+    return made
 
 
 def declare(installation: Installation, row: IncomingMailbox, **fields: object) -> Said:
-    polling = f'[mailboxes]\nfolder = "{installation.folder}/mailboxes"\n'
-    installation.declare(f"{polling}{DECLARED}{_table(row, fields)}")
+    installation.declare(f"{polling(installation)}{DECLARED}{_table(row, fields)}")
     return installation("apply")
+
+
+def polling(installation: Installation) -> str:
+    return f'[mailboxes]\nfolder = "{installation.folder}/mailboxes"\n'
 
 
 def _table(row: IncomingMailbox, fields: Mapping[str, object]) -> str:

@@ -22,11 +22,11 @@ The example needs aiokafka beside it, and a cluster ([deploy/README.md](../deplo
 | an app that | publishes, or reads |
 |---|---|
 | opens a discussion on a record of its own | `ThreadOpened`, with a thread `type/id` of its own |
-| has people told of posts, or no longer | `ThreadFollowed`, `ThreadUnfollowed`: contacts by the app's id, or bare addresses |
+| has people told of posts, or no longer | `ThreadFollowed`, `ThreadUnfollowed`: contacts, or bare addresses |
 | posts | `ChatterPosted`; `PostKind.NOTE` for what only internal people may see |
 | cannot create a requested record | `RecordRejected`: the sender is told if the mail may be answered |
 | knows people | a row of `contacts` for each; internal ones are its own users |
-| sends a mailing | `OutboundSubmitted` for each recipient, with `stream` bulk, `mailing`, and `list_name`, which leave links leave |
+| sends a mailing | `OutboundSubmitted` for each recipient: `stream` bulk, `mailing`, and `list_name` to be left |
 | shows who did not get a message | reads `NotificationFailed` on `notification.updated`: `author` is to see it |
 | wants to know who gets no bulk mail | reads `suppressions` |
 

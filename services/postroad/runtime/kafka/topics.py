@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from postroad.runtime.config import ConfigError, Kafka
+from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings
 from postroad.runtime.worker import Unavailable, Worker
 from postroad.stage import Sender, Stage
@@ -23,8 +23,6 @@ DEAD_FOR = timedelta(days=90)
 TOMBSTONES_FOR = timedelta(days=7)  # longer than any reader may be away
 BIG_RECORDS = "2000000"  # bytes: changelog batches, and dead letters with headers added to the largest event
 OVERRIDE = 1  # config_source of describe_configs: set on the topic itself
-
-RUNNERS = ("kafka", "faust")
 
 Core = Stage[Any] | Sender[Any, Any, Any]
 COMPACTED = {
@@ -78,17 +76,7 @@ def changelog_of(core: Core, kafka: Kafka) -> str:
 
 
 def wanted(kafka: Kafka, workers: Sequence[Worker]) -> tuple[Wanted, ...]:
-    """Every topic of the catalogue, dead letters, and the changelogs of these workers' stages and senders.
-
-    Raises ConfigError for a runner of no stage.
-    """
-    stages = [stage.name for worker in workers for stage in worker.stages]
-    for name, runner in kafka.runner.items():
-        if name not in stages or runner not in RUNNERS:
-            raise ConfigError(
-                f"kafka.runner: {name} = {runner!r} is no stage with a runner: "
-                f"of {', '.join(stages)} one, and {' or '.join(map(repr, RUNNERS))}"
-            )
+    """Every topic of the catalogue, dead letters, and the changelogs of these workers' stages and senders."""
     safe = {"min.insync.replicas": str(max(1, kafka.replication - 1))}
     dead = {"cleanup.policy": "delete", "retention.ms": _ms(DEAD_FOR), "max.message.bytes": BIG_RECORDS}
     changelog = {**COMPACTED, "segment.ms": _ms(timedelta(hours=1)), "max.message.bytes": BIG_RECORDS}

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 
-from postroad.runtime.config import Config
+from postroad.runtime.config import Config, ConfigError
 from postroad.runtime.worker import Worker
 from postroad_schemas import WORKERS
 
@@ -22,4 +22,12 @@ def load(name: str, config: Config) -> Worker:
 
 
 def load_all(config: Config) -> Sequence[Worker]:
-    return tuple(load(name, config) for name in WORKERS)
+    """All six. Raises ConfigError where the settings name a runner of no stage, or none that there is."""
+    found = tuple(load(name, config) for name in WORKERS)
+    stages = [stage.name for worker in found for stage in worker.stages]
+    for stage, runner in config.kafka.runner.items():
+        if stage not in stages:
+            raise ConfigError(f"kafka.runner: there is no stage {stage!r} to give a runner: {', '.join(stages)}")
+        if runner not in ("kafka", "faust"):
+            raise ConfigError(f"kafka.runner: {stage} = {runner!r} is neither 'kafka' nor 'faust'")
+    return found
