@@ -35,6 +35,8 @@ COMMANDS = (
     ("held", "postroad.cli.held:app", "Mails that wait for a person: list, show, release, drop."),
     ("outbound", "postroad.cli.outbound:app", "Messages that wait: list, show, retry, hold, release, cancel."),
     ("preview", "postroad.cli.preview:preview", "What each follower would get of a post, without sending it."),
+    ("publish", "postroad.cli.events:publish", "Put an application's events onto the log, from JSON lines."),
+    ("events", "postroad.cli.events:events", "What lies on a topic, as JSON lines; --follow goes on."),
     ("dead", "postroad.cli.dead:app", "Records that a worker could not work on: list, show, retry, drop."),
     ("suppression", "postroad.cli.suppression:app", "Addresses without bulk mail: list, show, lift, add, what-if."),
     ("budgets", "postroad.cli.budgets:budgets", "Budgets of the loop guard near their limit."),

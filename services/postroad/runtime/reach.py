@@ -24,6 +24,7 @@ class Seen(NamedTuple):
     topic: str
     key: str
     event: Any
+    offset: int = 0  # in the embedded log; offsets begin with 1
 
 
 class Reach(Protocol):
@@ -78,20 +79,21 @@ class FileReach:
     def hand_back(self, records: Sequence[Record]) -> None:
         hand_in(self._path, records)
 
-    def records(self, topic: str) -> Iterator[Seen]:
-        for stored in self._stored(topic):
-            yield from _seen(topic, stored.key, stored.value)
+    def records(self, topic: str, after: int = 0) -> Iterator[Seen]:
+        """Only what lies behind an offset."""
+        for stored in self._stored(topic, after):
+            yield from _seen(topic, stored.key, stored.value, stored.offset)
 
     def letters(self, worker: str) -> Iterator[Letter]:
         for it in self._stored(f"{worker}.dead"):
             yield Letter(worker, 0, it.offset, datetime.fromtimestamp(it.at, UTC), it.key, it.value, it.headers)
 
-    def _stored(self, topic: str) -> Iterator[Stored]:
+    def _stored(self, topic: str, after: int = 0) -> Iterator[Stored]:
         if not self._path.exists():
             raise Unavailable(
                 f"{self._path} is not there: start `postroad up` once, or name its settings with --config"
             )
-        return read_log(self._path, topic)
+        return read_log(self._path, topic, after)
 
     def answers(self) -> bool:
         """Whoever runs on the file holds its lock."""
@@ -145,8 +147,9 @@ class KafkaReach:
         return True
 
 
-def _seen(topic: str, key: bytes, value: bytes | None) -> Iterator[Seen]:
+def _seen(topic: str, key: bytes, value: bytes | None, offset: int = 0) -> Iterator[Seen]:
     try:
-        yield Seen(topic, key.decode("utf-8", "surrogatepass"), None if value is None else read(topic, value))
+        event = None if value is None else read(topic, value)
+        yield Seen(topic, key.decode("utf-8", "surrogatepass"), event, offset)
     except (Unreadable, UnicodeDecodeError):
         return
