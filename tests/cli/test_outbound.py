@@ -97,7 +97,7 @@ def test_list_tells_when_and_why(sending: Sending, waits: Waits) -> None:
     assert timedelta(seconds=20) < due - datetime.now(UTC) <= timedelta(seconds=67)
     told = sending.good("outbound", "list", "--to", "Eve@Example.net")
     assert re.fullmatch(
-        rf"{waits[0].event_id}  eve@example\.net  next at [-0-9: ]+, tried 1 times at default: 451 4\.3\.0 busy\n", told
+        rf"{waits[0].event_id}  eve@example\.net  next at [-0-9: ]+, tried 1 time at default: 451 4\.3\.0 busy\n", told
     )
     assert sending.lines("outbound", "list", "--state", "held") == []
     assert sending.good("outbound", "list", "--domain", "example.org") == ""

@@ -306,7 +306,8 @@ def _told(one: Waiting, now: datetime) -> str:
         when = f"next at {said['next_attempt']}"
     else:
         when = "next at once"
-    tried = f"tried {said['attempts']} times" if said["attempts"] else "not tried yet"
+    count = said["attempts"]
+    tried = f"tried {count} time{'s' if count > 1 else ''}" if count else "not tried yet"
     if not said["attempts"] and one.entry.not_before:
         tried = "over the daily limit"
     server = f" at {said['server']}" if said["server"] else ""
