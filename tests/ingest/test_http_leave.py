@@ -125,3 +125,18 @@ async def test_while_the_broker_is_away_nobody_is_told_that_he_left() -> None:
     async with http_door(world) as port:
         page = await ask(port)
     assert (page.status, "try again later" in page.text, "Retry-After" in page.headers) == (503, True, True)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        pytest.param("text/html,application/xhtml+xml,*/*;q=0.8", "text/html", id="a person's browser"),
+        pytest.param("*/*", "application/json", id="a program"),
+    ],
+)
+async def test_a_broken_link_is_told_to_people_on_a_page(accept: str, kind: str) -> None:
+    world = World()
+    async with http_door(world) as port:
+        page = await ask(port, "GET", HANDLE[:-1], headers={"Accept": accept})
+    assert (page.status, page.headers["Content-Type"].startswith(kind)) == (404, True)
+    assert "his link is not one of ours" in page.text

@@ -76,16 +76,16 @@ class HttpDoor:
 
 @web.middleware
 async def _in_words(request: web.Request, handler: Answer) -> web.StreamResponse:
-    """Every answer that is no yes is JSON, and a fault of ours is never a yes."""
+    """Every answer that is no yes says why, and a fault of ours is never a yes."""
     try:
         return await handler(request)
     except Refused as refused:
         metrics.REFUSED.inc(Door.HTTP, str(refused.status))
-        return refused.response()
+        return refused.response(request)
     except web.HTTPException as answer:
         where: dict[int, str] = {404: "mails are posted to /mail", 405: "mails are posted: POST /mail"}
         kept: dict[str, Any] = {"Allow": answer.headers["Allow"]} if "Allow" in answer.headers else {}
-        return Refused(answer.status, where.get(answer.status, answer.reason), kept).response()
+        return Refused(answer.status, where.get(answer.status, answer.reason), kept).response(request)
     except Exception:
         log.exception("fault at the HTTP door")
-        return not_now("local error").response()
+        return not_now("local error").response(request)

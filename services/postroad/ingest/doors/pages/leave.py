@@ -7,7 +7,7 @@ import asyncio
 
 from aiohttp import web
 
-from postroad.ingest.doors.pages.answers import Refused, not_now
+from postroad.ingest.doors.pages.answers import Refused, not_now, page
 from postroad.ingest.doors.pages.intake import Intake
 from postroad.mail.leave import left_by
 from postroad.runtime.worker import Tools, Unavailable
@@ -18,24 +18,8 @@ FIELD, VALUE = "List-Unsubscribe", "One-Click"  # RFC 8058 3.1
 MOST = 4096  # octets of a form
 NOT_OURS = "this link is not one of ours: open it as it stands in the mail"
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex"><title>{title}</title></head>
-<body style="font-family: sans-serif; max-width: 30em; margin: 4em auto; padding: 0 1em">
-<h1>{title}</h1>{content}</body></html>
-"""
-_ASK = _PAGE.format(
-    title="Leave this list?",
-    content=f"""<p>You will get no more mails of it.</p>
-<form method="post"><input type="hidden" name="{FIELD}" value="{VALUE}"><button>Leave the list</button></form>""",
-)
-_DONE = _PAGE.format(title="You have left the list", content="<p>What is on its way already may still come.</p>")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-    "Referrer-Policy": "no-referrer",  # the link is the right to leave
-    "X-Content-Type-Options": "nosniff",
-}
+_FORM = f"""<p>You will get no more mails of it.</p>
+<form method="post"><input type="hidden" name="{FIELD}" value="{VALUE}"><button>Leave the list</button></form>"""
 
 
 class LeavePage:
@@ -49,7 +33,7 @@ class LeavePage:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         self._notification(request)
-        return _html(_ASK)
+        return page("Leave this list?", _FORM)
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         notification_id = self._notification(request)
@@ -66,7 +50,7 @@ class LeavePage:
                 await self._tools.publish([asked])
             except Unavailable as error:
                 raise not_now("your wish cannot be kept") from error
-        return _html(_DONE)
+        return page("You have left the list", "<p>What is on its way already may still come.</p>")
 
     def _notification(self, request: web.Request) -> str:
         """Raises Refused."""
@@ -86,7 +70,3 @@ class LeavePage:
             raise Refused(400, f"the form cannot be read: post {FIELD}={VALUE}") from error
         value = form.get(FIELD, "")
         return value if isinstance(value, str) else ""
-
-
-def _html(page: str) -> web.Response:
-    return web.Response(text=page, content_type="text/html", headers=_HEADERS)

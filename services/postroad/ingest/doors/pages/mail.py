@@ -39,11 +39,11 @@ class MailPage:
         """RFC 9110 10.1.1: a client that asks first learns of a refusal before it sends the mail."""
         with occupied(request):
             if request.headers["Expect"].lower() != "100-continue":
-                return Refused(417, "only 100-continue can be expected").response()
+                return Refused(417, "only 100-continue can be expected").response(request)
             try:
                 self._admit(request)
             except Refused as refused:
-                return refused.response()
+                return refused.response(request)
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return None
 
