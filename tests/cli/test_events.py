@@ -13,7 +13,11 @@ FOLLOWS = {"type": "thread.followed", "thread": "crm.lead/1", "followers": [{"co
 POSTED = {
     "type": "chatter.posted",
     "thread": "crm.lead/1",
-    "post": {"author": {"address": "ann@example.com", "name": "Ann"}, "subject": "Chairs", "contents": {"text": "They come on Monday."}},
+    "post": {
+        "author": {"address": "ann@example.com", "name": "Ann"},
+        "subject": "Chairs",
+        "contents": {"text": "They come on Monday."},
+    },
 }
 
 
