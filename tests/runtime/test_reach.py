@@ -78,7 +78,7 @@ async def test_whether_anybody_answers(path: Path) -> None:
 class Uncompacted(FileReach):
     """A table as a broker may give it back."""
 
-    def records(self, topic: str) -> Iterator[Seen]:
+    def records(self, topic: str, after: int = 0) -> Iterator[Seen]:
         yield from (Seen(topic, "a", 1), Seen(topic, "b", 2), Seen(topic, "a", 3), Seen(topic, "b", None))
 
 
