@@ -4,7 +4,6 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,34 +11,16 @@ from pathlib import Path
 import pytest
 
 from postroad import __version__
-from postroad.cli.main import COMMANDS, main
+from postroad.cli.main import COMMANDS
 from postroad.tour.story import STEPS
 from tests.cli.installation import COMMAND, ENVIRONMENT, Installation, Said, postroad
 
-Say = Callable[..., Said]
+Run = Callable[..., Said]
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
-
-
-@pytest.fixture
-def say(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
-    """The command in this process, which starts sooner than one of its own."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["postroad", *map(str, words)])
-        code: object = os.EX_OK
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        shown = capfd.readouterr()
-        return Said(code if isinstance(code, int) else os.EX_OK, shown.out, shown.err)
-
-    return run
 
 
 def test_the_demo_ends_by_itself_and_says_each_step() -> None:
@@ -51,16 +32,16 @@ def test_the_demo_ends_by_itself_and_says_each_step() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in COMMANDS])
-def test_help_opens_with_what_the_command_does(say: Say, name: str) -> None:
-    said = say(name, "--help")
+def test_help_opens_with_what_the_command_does(run: Run, name: str) -> None:
+    said = run(name, "--help")
     lines = [line for line in said.out.splitlines() if line.strip()]
     summary = next(text for command, _, text in COMMANDS if command == name)
     assert (said.code, lines[0].startswith(f"Usage: postroad {name}")) == (os.EX_OK, True)
     assert lines[1] == summary
 
 
-def test_help_names_every_command_and_where_to_start(say: Say) -> None:
-    said = say("--help")
+def test_help_names_every_command_and_where_to_start(run: Run) -> None:
+    said = run("--help")
     assert [name for name, _, text in COMMANDS if name not in said.out or text not in said.out] == []
     assert "Start with postroad demo" in said.out.replace("`", "")
 
@@ -94,8 +75,8 @@ def test_a_reader_that_goes_away_is_no_trouble() -> None:
         pytest.param(["schemas", "nosuch"], id="no such topic"),
     ],
 )
-def test_wrong_usage_is_64_and_no_traceback(say: Say, words: list[str]) -> None:
-    said = say(*words)
+def test_wrong_usage_is_64_and_no_traceback(run: Run, words: list[str]) -> None:
+    said = run(*words)
     assert said.code == os.EX_USAGE
     assert said.err
     assert "Traceback" not in said.err
@@ -108,8 +89,8 @@ def test_wrong_usage_is_64_and_no_traceback(say: Say, words: list[str]) -> None:
         pytest.param(["mailbox", "add", "office"], "postroad mailbox add", id="of the command that was meant"),
     ],
 )
-def test_wrong_usage_names_the_help(say: Say, words: list[str], called: str) -> None:
-    assert say(*words).err.splitlines()[-1] == f"postroad: `{called} --help` says how it is called"
+def test_wrong_usage_names_the_help(run: Run, words: list[str], called: str) -> None:
+    assert run(*words).err.splitlines()[-1] == f"postroad: `{called} --help` says how it is called"
 
 
 def not_a_log(installation: Installation) -> None:
@@ -157,7 +138,7 @@ def a_row(text: str) -> Callable[[Installation], None]:
     ],
 )
 def test_trouble_is_one_line_that_says_what_to_do(
-    say: Say,
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     installation: Installation,
     prepare: Callable[[Installation], None] | None,
@@ -168,7 +149,7 @@ def test_trouble_is_one_line_that_says_what_to_do(
     if prepare:
         prepare(installation)
     monkeypatch.chdir(installation.folder)
-    said = say(*(word.format(file=installation.file) for word in words))
+    said = run(*(word.format(file=installation.file) for word in words))
     assert (said.code, answer in said.err) == (code, True), said.err
     assert said.err.count("\n") == bool(answer)
 
@@ -182,28 +163,28 @@ def test_trouble_is_one_line_that_says_what_to_do(
         pytest.param('host = "no such host"', "choose host and port in [smtp]", id="no address at all"),
     ],
 )
-def test_a_door_that_cannot_open_says_why(say: Say, installation: Installation, smtp: str, answer: str) -> None:
+def test_a_door_that_cannot_open_says_why(run: Run, installation: Installation, smtp: str, answer: str) -> None:
     text = installation.file.read_text().replace("[smtp]\n", f"[smtp]\n{smtp.format(file=installation.file)}\n")
     installation.file.write_text(text)
-    said = say("up", "--config", installation.file)
+    said = run("up", "--config", installation.file)
     assert said.code in (os.EX_CONFIG, os.EX_UNAVAILABLE)
     assert answer in said.err
     assert said.err.count("\n") == 1
 
 
-def test_a_port_that_is_taken_is_said(say: Say, installation: Installation) -> None:
+def test_a_port_that_is_taken_is_said(run: Run, installation: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         installation.declare("", port)
-        said = say("up", "--config", installation.file)
+        said = run("up", "--config", installation.file)
     assert said.code == os.EX_UNAVAILABLE
     assert said.err == (
         f"postroad: 127.0.0.1:{port} cannot be listened on (Address already in use): choose host and port in [smtp]\n"
     )
 
 
-def test_a_store_that_is_none_is_said(say: Say, installation: Installation) -> None:
+def test_a_store_that_is_none_is_said(run: Run, installation: Installation) -> None:
     text = installation.file.read_text().replace("file:", "floppy:")
     installation.file.write_text(text)
-    said = say("up", "--config", installation.file)
+    said = run("up", "--config", installation.file)
     assert (said.code, "is no object store" in said.err, said.err.count("\n")) == (os.EX_CONFIG, True, 1)

@@ -38,7 +38,7 @@ class Publisher:
             self._producer = producer
         except (KafkaError, OSError) as error:
             await settings.close(producer)
-            login = " (is the login right? its refusal is in the log)" if self._kafka.sasl else ""
+            login = " (is the login right?)" if self._kafka.sasl else ""
             raise Unavailable(f"no Kafka at {self._kafka.bootstrap}: {error}{login}") from error
 
     async def stop(self) -> None:
