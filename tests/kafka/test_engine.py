@@ -18,6 +18,7 @@ from postroad.runtime.kafka import engine as engine_module
 from postroad.runtime.kafka.engine import Engine
 from postroad.runtime.kafka.session import membership_of
 from postroad.runtime.kafka.topics import partitions
+from postroad.runtime.step import STATE_LIMIT
 from postroad.runtime.worker import Unavailable, Worker
 from postroad.stage import Stage
 from postroad.views import Views
@@ -115,6 +116,24 @@ async def test_states_larger_than_a_batch_are_written_in_several(broker: Cluster
         await caught_up(kafka, growing)
 
     assert len(await states(kafka, growing)) == 12
+    assert not await records(kafka, "trial.dead")
+
+
+@pytest.mark.broker
+async def test_the_largest_state_is_written_and_restored(broker: Cluster) -> None:
+    def grow(event: AddressHeardFrom, state: Any, _: Views) -> Any:
+        decision = COUNTING.decide(event, state, Views())
+        return replace(decision, state=COUNTING.state({**decision.state.seen, "x" * (STATE_LIMIT - 1000): 1}))
+
+    growing = replace(COUNTING, decide=grow)
+    kafka = await begun(broker, growing)
+    for number in range(2):
+        await publish(kafka, heard([number]))
+        async with running(Engine(growing, kafka, Views())):
+            await caught_up(kafka, growing)
+
+    (state,) = (await states(kafka, growing)).values()
+    assert {"a0", "a1"} < state.seen.keys()
     assert not await records(kafka, "trial.dead")
 
 

@@ -11,7 +11,7 @@ from postroad.views import Views
 from postroad_schemas import Record, Ticked, Unreadable, read, record
 
 EVENT_LIMIT = 1_000_000  # bytes; the broker's default for a record batch is 1 MiB
-STATE_LIMIT = 1_000_000  # bytes of one key's state; the changelogs take batches of 2 MB
+STATE_LIMIT = 8_000_000  # bytes of one key's state: 180,000 followers of a thread; the changelogs take batches of 9 MB
 
 
 class Poison(Exception):  # noqa: N818  # it is what the record is

@@ -17,9 +17,9 @@ from postroad.runtime.config import ConfigError, Kafka, secret
 
 log = structlog.get_logger("postroad.kafka")
 BATCH_BYTES = 256 * 1024  # of ordinary records
-CHANGELOG_BYTES = 1_900_000  # of one batch of state and position; the changelogs' max.message.bytes is above it
-REQUEST_BYTES = 4 * 1024 * 1024
-FETCH_BYTES = 2 * 1024 * 1024  # a partition and answer; not below the largest batch of a changelog
+CHANGELOG_BYTES = 8_900_000  # of one batch of state and position; the changelogs' max.message.bytes is above it
+REQUEST_BYTES = 10 * 1024 * 1024  # above the largest batch
+FETCH_BYTES = 2 * 1024 * 1024  # a partition and answer; of a larger batch the broker gives the whole all the same
 POLL_SECONDS = 600.0
 STOP_SECONDS = 2.0
 

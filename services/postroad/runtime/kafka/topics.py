@@ -21,7 +21,8 @@ from postroad_schemas.topics import SINGLE, TOPICS, WORKERS
 ORDERED = frozenset({"directory"})  # tables of one partition: readers see the rows in the order of the gate
 DEAD_FOR = timedelta(days=90)
 TOMBSTONES_FOR = timedelta(days=7)  # longer than any reader may be away
-BIG_RECORDS = "2000000"  # bytes: changelog batches, and dead letters with headers added to the largest event
+BIG_DEAD = "2000000"  # bytes: the largest event with the headers of a dead letter
+BIG_STATES = "9000000"  # bytes: the largest batch of a changelog
 OVERRIDE = 1  # config_source of describe_configs: set on the topic itself
 
 Core = Stage[Any] | Sender[Any, Any, Any]
@@ -78,8 +79,8 @@ def changelog_of(core: Core, kafka: Kafka) -> str:
 def wanted(kafka: Kafka, workers: Sequence[Worker]) -> tuple[Wanted, ...]:
     """Every topic of the catalogue, dead letters, and the changelogs of these workers' stages and senders."""
     safe = {"min.insync.replicas": str(max(1, kafka.replication - 1))}
-    dead = {"cleanup.policy": "delete", "retention.ms": _ms(DEAD_FOR), "max.message.bytes": BIG_RECORDS}
-    changelog = {**COMPACTED, "segment.ms": _ms(timedelta(hours=1)), "max.message.bytes": BIG_RECORDS}
+    dead = {"cleanup.policy": "delete", "retention.ms": _ms(DEAD_FOR), "max.message.bytes": BIG_DEAD}
+    changelog = {**COMPACTED, "segment.ms": _ms(timedelta(hours=1)), "max.message.bytes": BIG_STATES}
     found = []
     for topic in TOPICS.values():
         kept = {"cleanup.policy": "delete", "retention.ms": _ms(topic.retention)}
