@@ -27,7 +27,7 @@ from postroad.runtime.faust.settings import app_for
 from postroad.runtime.faust.watchdog import Watchdog
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.changelog import Agenda
-from postroad.runtime.kafka.engine import Counts, utcnow
+from postroad.runtime.kafka.runner import Counts, utcnow
 from postroad.runtime.kafka.session import CLOCK_SECONDS, acknowledged, membership_of, send, tick_of
 from postroad.runtime.kafka.topics import partitions
 from postroad.runtime.observe import metrics

@@ -8,9 +8,8 @@ reading goes on; the group's is for lag and fencing.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -18,9 +17,9 @@ from aiokafka import TopicPartition
 from postroad.runtime.config import Kafka
 from postroad.runtime.dead import PoisonRun, letter
 from postroad.runtime.kafka.changelog import Part
-from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
+from postroad.runtime.kafka.runner import Runner, utcnow
+from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, membership_of
 from postroad.runtime.observe.events import count
-from postroad.runtime.observe.watch import Standing, Watch
 from postroad.runtime.step import Poison, Step, Stepper
 from postroad.stage import Clock, Stage
 from postroad.views import Views
@@ -29,20 +28,6 @@ from postroad_schemas import Ticked
 BATCH = 500  # records
 DELTA_BYTES = 700_000  # of rows in one changelog batch; one row more must still fit
 SLICE_RECORDS = 50  # between two of them the event loop gets its turn
-
-
-def utcnow() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What an engine did, for logs, metrics and tests."""
-
-    events: int = 0
-    batches: int = 0
-    buried: int = 0
-    sessions: int = 0
 
 
 @dataclass(slots=True)
@@ -55,8 +40,8 @@ class Work:
     passed: dict[str, float] = field(default_factory=dict)  # when the last record of each topic came, UTC seconds
 
 
-class Engine:
-    """Runs one stage. `run` returns after `stop`; raises Unavailable or TooMuchPoison."""
+class Engine(Runner):
+    """Runs one stage."""
 
     def __init__(
         self,
@@ -70,38 +55,15 @@ class Engine:
         batch: int = BATCH,
         after_batch: Callable[[Mapping[TopicPartition, int]], None] | None = None,
     ) -> None:
+        super().__init__(membership_of(kafka, stage, f"{stage.name}.changelog", tick), patience)
         self.stage = stage
         self.stepper = Stepper(stage, views)
-        self.membership = membership_of(kafka, stage, f"{stage.name}.changelog", tick)
         self.clock = clock
         self.batch = batch
-        self.counts = Counts()
-        self.stopping = asyncio.Event()
         self.after_batch = after_batch
-        self.watch = Watch(stage.name)
-        self._patience = patience
-        self._session: _EngineSession | None = None
 
-    async def run(self) -> None:
-        await keep_running(self.stage.name, self._open, self.stopping, self._patience)
-
-    def stop(self) -> None:
-        """The batch under way is finished."""
-        self.stopping.set()
-
-    @property
-    def ready(self) -> bool:
-        """Assigned and recovered; also when there are more members than partitions."""
-        session = self._session
-        return session is not None and session.epoch > 0 and all(part.ready for part in session.parts.values())
-
-    def standing(self, now: float) -> Iterable[Standing]:
-        return self._session.standing(now) if self._session else ()
-
-    def _open(self) -> "_EngineSession":
-        self.counts.sessions += 1
-        self._session = _EngineSession(self)
-        return self._session
+    def session(self) -> "_EngineSession":
+        return _EngineSession(self)
 
 
 class _EngineSession(Session):

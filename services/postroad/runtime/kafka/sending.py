@@ -7,7 +7,7 @@ committed offset comes again, and the row of its key says that it was done.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,12 @@ from aiokafka import TopicPartition
 from postroad.runtime.config import Kafka
 from postroad.runtime.dead import PoisonRun, letter
 from postroad.runtime.kafka.changelog import Part
-from postroad.runtime.kafka.engine import DELTA_BYTES, Counts, utcnow
+from postroad.runtime.kafka.engine import DELTA_BYTES
 from postroad.runtime.kafka.jobs import Job, Line, Offsets, Outcome, waits
-from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, keep_running, membership_of
+from postroad.runtime.kafka.runner import Runner, utcnow
+from postroad.runtime.kafka.session import POLL_MS, Session, acknowledged, membership_of
 from postroad.runtime.observe.events import count
-from postroad.runtime.observe.watch import Standing, Watch, worth_since
+from postroad.runtime.observe.watch import Standing, worth_since
 from postroad.runtime.step import Poison, Step, Stepper, poison_of
 from postroad.runtime.worker import Caller, Unavailable
 from postroad.stage import Call, Clock, Sender
@@ -32,8 +33,8 @@ LOOK_AGAIN = 30.0  # seconds a delay sleeps at most: clocks are set
 PENDING = 2000  # records read and not done; beyond, nothing more is read
 
 
-class SenderRunner:
-    """Runs one sender. `run` returns after `stop`; raises Unavailable or TooMuchPoison."""
+class SenderRunner(Runner):
+    """Runs one sender. On `stop` there are no new calls; those in flight have `grace` seconds."""
 
     def __init__(
         self,
@@ -47,38 +48,17 @@ class SenderRunner:
         patience: float = 120.0,
         grace: float = 2.5,
     ) -> None:
+        changelog = sender.changelog or f"{sender.name}.changelog"
+        super().__init__(membership_of(kafka, sender, changelog, tick), patience)
         self.sender = sender
         self.call = call
         self.stepper = Stepper(sender, views)
         self.views = views
         self.clock = clock
-        self.membership = membership_of(kafka, sender, sender.changelog or f"{sender.name}.changelog", tick)
         self.grace = grace
-        self.stopping = asyncio.Event()
-        self.counts = Counts()
-        self.watch = Watch(sender.name)
-        self._patience = patience
-        self._session: _SenderSession | None = None
 
-    async def run(self) -> None:
-        await keep_running(self.sender.name, self._open, self.stopping, self._patience)
-
-    def stop(self) -> None:
-        """No new calls; those in flight have a few seconds."""
-        self.stopping.set()
-
-    @property
-    def ready(self) -> bool:
-        session = self._session
-        return session is not None and session.epoch > 0 and all(part.ready for part in session.parts.values())
-
-    def standing(self, now: float) -> Iterable[Standing]:
-        return self._session.standing(now) if self._session else ()
-
-    def _open(self) -> "_SenderSession":
-        self.counts.sessions += 1
-        self._session = _SenderSession(self)
-        return self._session
+    def session(self) -> "_SenderSession":
+        return _SenderSession(self)
 
 
 class _SenderSession(Session):

@@ -4,9 +4,8 @@ Any trouble throws the whole session away; the next one begins from the changelo
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +14,10 @@ import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 
 from postroad.runtime.config import Kafka
-from postroad.runtime.dead import TooMuchPoison
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.changelog import Part, append, restore
 from postroad.runtime.observe import metrics
 from postroad.runtime.observe.watch import Standing, Watch
-from postroad.runtime.worker import Unavailable
 from postroad.stage import Sender, Stage
 from postroad_schemas import TOPICS, Record, Ticked, event_id
 from postroad_schemas.wire import encode, headers
@@ -28,7 +25,6 @@ from postroad_schemas.wire import encode, headers
 log = structlog.get_logger("postroad.kafka")
 CLOCK_SECONDS = 0.2
 POLL_MS = 200
-BACKOFF = (0.2, 5.0)  # seconds, first and longest
 
 
 class Fenced(Exception):  # noqa: N818
@@ -260,30 +256,6 @@ def tick_of(stage: str, partition: int) -> Ticked:
     moment = datetime.now(UTC)
     identity = event_id("tick", stage, str(partition), moment.isoformat())
     return Ticked(event_id=identity, occurred_at=moment, trace_id=identity, stage=stage, partition=partition)
-
-
-async def keep_running(
-    name: str, open_session: Callable[[], Session], stopping: asyncio.Event, patience: float
-) -> None:
-    """Session after session until `stopping`. Raises Unavailable when none holds for `patience` seconds."""
-    pause, good = BACKOFF[0], time.monotonic()
-    while not stopping.is_set():
-        session = open_session()
-        try:
-            await session.run()
-        except (asyncio.CancelledError, TooMuchPoison):
-            raise
-        except Exception as error:
-            now = time.monotonic()
-            metrics.LOG_FAILURES.inc("session")
-            if session.held:
-                good, pause = now, BACKOFF[0]
-            if now - good > patience:
-                raise Unavailable(f"{name}: no work for {patience:g} s: {type(error).__name__}: {error}") from error
-            log.warning("session ended", stage=name, error=f"{type(error).__name__}: {error}", again_in=pause)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
-            pause = min(pause * 2, BACKOFF[1])
 
 
 async def send(producer: AIOKafkaProducer, made: Record) -> Any:
