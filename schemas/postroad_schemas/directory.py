@@ -91,6 +91,18 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     oauth2: OAuth2 | None = None
 
 
+class Provider(StrEnum):
+    """Who reports by `POST /webhooks/NAME`, and says back what a header field told it of a message (B1)."""
+
+    SES = "ses"
+    POSTMARK = "postmark"
+    MAILGUN = "mailgun"
+    SENDGRID = "sendgrid"
+    BREVO = "brevo"
+    MAILJET = "mailjet"
+    SPARKPOST = "sparkpost"
+
+
 class Smarthost(Row, frozen=True, kw_only=True, tag="smarthost"):
     """D7: an outgoing server."""
 
@@ -110,6 +122,7 @@ class Smarthost(Row, frozen=True, kw_only=True, tag="smarthost"):
     mails_per_connection: int = 100
     rate: int = 0  # mails a second; 0: no limit
     active: bool = True
+    provider: Provider | None = None  # whose it is: its webhooks then say which message they are about
 
 
 class Protocol(StrEnum):

@@ -25,8 +25,10 @@ from postroad_schemas.directory import (
     DkimKey,
     IncomingMailbox,
     KeyState,
+    Match,
     OAuth2,
     Policy,
+    Provider,
     SigningKey,
     Smarthost,
     row_key,
@@ -35,6 +37,7 @@ from postroad_schemas.directory import (
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 EXAMPLE = AliasDomain(name="example.com", default=True)
 SALES = Alias(local_part="sales", domain="example.com", record_type="crm.lead")
+OUTSIDE = Alias(local_part="a", domain="outside.example", record_type="x")
 OFFICE = IncomingMailbox(name="office", host="127.0.0.1", credentials=Credentials(username="u", secret="env:OFFICE"))
 
 
@@ -92,6 +95,24 @@ def listening() -> Iterator[int]:
             id="R12: followers of a thread",
         ),
         pytest.param(
+            (EXAMPLE, SALES, OUTSIDE, Alias(local_part="b", domain="outside.example", record_type="x")),
+            0,
+            ["note domain outside.example is not declared, answers are sent in the name of example.com", "note no"],
+            id="D1: aliases on a domain that is not declared, told once",
+        ),
+        pytest.param(
+            (SALES, Alias(local_part="a", domain="gmail.com", match=Match.LOCAL)),
+            0,
+            ["wrong no alias domain", "note no mailbox"],
+            id="D1: no domain at all is told once",
+        ),
+        pytest.param(
+            (EXAMPLE, Alias(local_part="a", domain="gmail.com", match=Match.LOCAL)),
+            0,
+            ["note no mailbox"],
+            id="R13: an alias that matches on any domain",
+        ),
+        pytest.param(
             (EXAMPLE, Alias(local_part="a", domain="example.com", active=False)),
             1,
             ["wrong no alias", "note no mailbox"],
@@ -108,6 +129,21 @@ def listening() -> Iterator[int]:
 def test_the_directory(rows: tuple[Any, ...], contacts: int, words: list[str]) -> None:
     found = told(doctor_declared.directory(view(*rows), contacts))
     assert [line.startswith(start) for line, start in zip(found, words, strict=True)] == [True] * len(words)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        pytest.param((EXAMPLE, SALES), ["1 alias domain: example.com", "1 alias, open to everyone (1)"], id="one"),
+        pytest.param(
+            (EXAMPLE, SALES, AliasDomain(name="b.example"), Alias(local_part="a", domain="b.example")),
+            ["2 alias domains: example.com, b.example", "2 aliases, open to everyone (2)"],
+            id="two",
+        ),
+    ],
+)
+def test_what_is_well_is_counted(rows: tuple[Any, ...], words: list[str]) -> None:
+    assert [it.words for it in doctor_declared.directory(view(*rows), 0) if it.state is State.OK] == words
 
 
 # Servers
@@ -131,6 +167,30 @@ async def test_servers_that_answer_and_one_that_does_not() -> None:
         (State.NOTE, "none is declared"),
         (State.OK, "default"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "provider", "webhooks", "says"),
+    [
+        pytest.param("h", None, ["brevo"], [], id="of nobody known"),
+        pytest.param("h", Provider.BREVO, ["brevo"], [(State.OK, "say which message")], id="declared on both sides"),
+        pytest.param(
+            "h", Provider.BREVO, ["ses"], [(State.NOTE, "declare [http.webhooks.brevo]")], id="nobody hears its reports"
+        ),
+        pytest.param(
+            "smtp-relay.brevo.com", None, ["brevo"], [(State.NOTE, "--provider brevo")], id="it seems to be theirs"
+        ),
+        pytest.param("smtp-relay.brevo.com", None, [], [], id="theirs, but no webhooks are wanted"),
+    ],
+)
+def test_whether_reports_find_their_message(
+    host: str, provider: Provider | None, webhooks: list[str], says: list[tuple[State, str]]
+) -> None:
+    """B1."""
+    relay = Smarthost(name="default", host="localhost")
+    found = list(doctor_declared.providers(view(Smarthost(name="a", host=host, provider=provider)), relay, webhooks))
+    assert [it.state for it in found] == [state for state, _ in says]
+    assert all(words in it.words for it, (_, words) in zip(found, says, strict=True))
 
 
 # Secrets

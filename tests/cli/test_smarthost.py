@@ -158,6 +158,19 @@ def test_explain_tells_the_choice_and_both_senders(running: Running) -> None:
     assert any("the message names it (dedicated)" in line["says"] for line in bulk)
 
 
+def test_a_provider_is_declared_listed_and_explained(running: Running) -> None:
+    """B1."""
+    said = running("smarthost", "add", "pm", "smtp.postmarkapp.com")
+    assert (said.code, "(--provider postmark)" in said.err) == (os.EX_OK, True)
+    said = running("smarthost", "add", "pm", "smtp.postmarkapp.com", "--provider", "postmark")
+    assert (said.code, said.err) == (os.EX_OK, "")
+    assert "provider=postmark" in running.good("smarthost", "list")
+    explained = running.good("smarthost", "explain", "mary@example.com")
+    assert "O1  pm (smtp.postmarkapp.com:25, of postmark, priority 10, no filter)" in explained
+    assert "B1  postmark is told which message it is (X-PM-Metadata-postroad, " in explained
+    assert running("smarthost", "add", "pm", "h.example", "--provider", "pigeons").code == os.EX_USAGE
+
+
 def test_explain_of_the_built_in_server(stopped: Running) -> None:
     said = stopped.good("smarthost", "explain", "mary@example.com")
     assert "O5  no server is declared" in said

@@ -1,5 +1,7 @@
 """The call to a server, signed and small enough: keys that cannot be read, attachments that become links (O13, O14)."""
 
+import dataclasses
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
@@ -18,11 +20,12 @@ from postroad.dispatch.signing import load_key, public_octets
 from postroad.dispatch.transports.session import Timeouts
 from postroad.mail.dkim import key_record
 from postroad.mail.links import read_file_link
+from postroad.mail.provider import told
 from postroad.runtime.config import Config
 from postroad.runtime.objects import MemoryStore
 from postroad.runtime.worker import Tools
 from postroad.stage import Emission
-from postroad_schemas.directory import DkimKey, Smarthost
+from postroad_schemas.directory import DkimKey, Provider, Smarthost
 from postroad_schemas.event import Row
 from postroad_schemas.outbound import Action
 from postroad_schemas.values import Attachment, Contents, FailureType, Mailbox
@@ -108,6 +111,26 @@ async def test_what_arrives_is_signed(key: DkimKey) -> None:
         signatures = [verified(message.content, published) for message in call.sink.messages]
         assert signatures == [["ed25519-sha256 example.com s1 pass"]] * 3
         assert call.sink.messages[1].content == call.sink.messages[2].content
+
+
+async def test_what_a_provider_takes_out_breaks_no_signature(key: DkimKey) -> None:
+    """B1: what it was told is in the message before that is signed, and in no signature."""
+    public = public_octets(load_key(file_of(key).read_bytes(), key.algorithm, key.secret))
+    published = {"s1._domainkey.example.com": key_record(key.algorithm, public)}
+    for provider in Provider:
+        async with calls(key) as call:
+            call.plan = dataclasses.replace(call.plan, told=told(provider, "t" * 33, "<1@example.com>"))
+            assert (await call()).reply.code == 250
+            names = {header.name.lower().encode() for header in call.plan.told}
+            [raw] = [message.content for message in call.sink.messages]
+            fields, blank, body = raw.partition(b"\r\n\r\n")
+            lines = re.split(rb"\r\n(?![ \t])", fields)
+            kept = [line for line in lines if line.partition(b":")[0].lower() not in names]
+            assert len(kept) == len(lines) - len(names)
+            taken_out = b"\r\n".join(kept) + blank + body
+            assert [verified(each, published) for each in (raw, taken_out)] == [
+                ["ed25519-sha256 example.com s1 pass"]
+            ] * 2
 
 
 async def test_a_key_that_cannot_be_read_is_waited_for_and_nothing_goes_out_unsigned(key: DkimKey) -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroad.dispatch.attempt import Step
+from postroad.dispatch.attempt import Step, as_planned
 from postroad.stage import Call
 from postroad_schemas.chatter import NotificationFailed
-from postroad_schemas.directory import Smarthost
+from postroad_schemas.directory import Provider, Smarthost
 from postroad_schemas.event import event_id, notification_id
 from postroad_schemas.outbound import (
     Action,
@@ -245,6 +245,18 @@ async def test_a_change_of_the_directory_counts_at_the_next_attempt() -> None:
     views.apply("directory", "smarthost/new", Smarthost(name="new", host="new.test"))
     await runner.pass_time(timedelta(hours=1))
     assert [attempt.plan.server.name for attempt in runner.attempts] == ["open", "new"]
+
+
+async def test_what_a_provider_is_told_goes_to_its_server_alone() -> None:
+    """B1: the next attempt may go through another's."""
+    views = views_of(DOMAIN, KEY, Smarthost(name="open", host="open.test", provider=Provider.BREVO))
+    runner = running(views, says(451))
+    await runner.take(submitted())
+    views.apply("directory", "smarthost/open", Smarthost(name="open", host="open.test", provider=Provider.SPARKPOST))
+    await runner.pass_time(timedelta(hours=1))
+    messages = [as_planned(attempt.submission, attempt.plan) for attempt in runner.attempts]
+    told = [[header.name for header in message.headers] for message in messages]
+    assert told == [["X-Mailin-custom"], ["X-MSYS-API"]]
 
 
 async def test_forgets_after_eight_days_but_not_what_is_held() -> None:

@@ -159,6 +159,18 @@ async def test_tried_now_does_not_pass_the_daily_limit() -> None:
     assert [attempt.submission.recipient for attempt in runner.attempts] == ["ann@example.org", "bob@example.org"]
 
 
+async def test_tried_now_after_a_raise_of_the_daily_limit_it_goes() -> None:
+    """O5: what waited for the next day is granted its place today; nothing is sent twice when that day comes."""
+    views = views_of(DOMAIN, parameter("mail.daily.limit", "1"))
+    runner = running(views)
+    await runner.take(submitted(9, "ann@example.org"), submitted(), submitted(2, "carl@example.org"))
+    views.apply("directory", "parameter/mail.daily.limit", parameter("mail.daily.limit", "2"))
+    await runner.take(again(), again(submitted(2, "carl@example.org"), order="r2"))
+    assert [attempt.submission.recipient for attempt in runner.attempts] == ["ann@example.org", "bob@example.org"]
+    await runner.pass_time(timedelta(days=2))
+    assert [attempt.submission.recipient for attempt in runner.attempts][2:] == ["carl@example.org"]
+
+
 @pytest.mark.parametrize(
     ("order", "actions"),
     [

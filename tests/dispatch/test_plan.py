@@ -9,7 +9,7 @@ from postroad.dispatch.plan import Unsendable, plan
 from postroad.mail.return_path import notification_of
 from postroad.views import Views
 from postroad_schemas.address import AddressBlacklisted, ListLeft
-from postroad_schemas.directory import Alias, AliasDomain, Smarthost
+from postroad_schemas.directory import Alias, AliasDomain, Provider, Smarthost
 from postroad_schemas.event import notification_id
 from postroad_schemas.outbound import Header
 from postroad_schemas.values import FailureType, Mailbox, Stream
@@ -18,6 +18,8 @@ from tests.dispatch.made import AT, DOMAIN, KEY, RELAY, parameter, submitted, vi
 OPEN = Smarthost(name="open", host="open.test")
 OURS = Smarthost(name="ours", host="ours.test", from_filter=("example.com",))
 THEIRS = Smarthost(name="theirs", host="theirs.test", from_filter=("mary@example.net",))
+POSTMARK = Smarthost(name="pm", host="smtp.test", provider=Provider.POSTMARK)
+METADATA = ["X-PM-Metadata-postroad", "X-PM-Metadata-message_id"]
 KEEP = parameter("mail.server.no_filter.from", "keep")
 NO_DEFAULT = AliasDomain(name="example.com", default_from="")
 SALES = Alias(local_part="sales", domain="example.com", record_type="lead")
@@ -140,6 +142,34 @@ def test_the_return_path_says_whose_message_it_is() -> None:
     assert (base, domain) == ("bounce", "example.com")
     assert notification_of(views.keys, token) == notification_id("<1@example.com>", "bob@example.org")
     assert len(local) <= 64
+
+
+@pytest.mark.parametrize(
+    ("rows", "fields", "names"),
+    [
+        pytest.param((DOMAIN, KEY, POSTMARK), {}, [*METADATA, "X-PM-KeepID"], id="declared"),
+        pytest.param((DOMAIN, KEY, OPEN), {}, [], id="not declared: nothing is guessed from a name"),
+        pytest.param((DOMAIN, POSTMARK), {}, [], id="without a signing key there is nothing to prove with"),
+        pytest.param(
+            (DOMAIN, KEY, POSTMARK),
+            {"headers": (Header(name="x-pm-keepid", value="false"),)},
+            METADATA,
+            id="the app has written that field",
+        ),
+        pytest.param(
+            (DOMAIN, KEY, POSTMARK), {"null_reverse_path": True}, [*METADATA, "X-PM-KeepID"], id="a notice too"
+        ),
+    ],
+)
+def test_the_provider_is_told_which_message_it_is(
+    rows: tuple[Any, ...], fields: dict[str, Any], names: list[str]
+) -> None:
+    """B1. The token is that of the return path, whatever the provider makes of it."""
+    views = views_of(*rows)
+    found = planned(views, **fields)
+    assert [header.name for header in found.told] == names
+    if names:
+        assert notification_of(views.keys, found.told[0].value) == notification_id("<1@example.com>", "bob@example.org")
 
 
 def test_a_return_path_too_long_for_its_token_goes_without() -> None:

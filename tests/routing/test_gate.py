@@ -23,6 +23,7 @@ from postroad_schemas.directory import (
     OAuth2,
     Parameter,
     Protocol,
+    Provider,
     Security,
     SigningKey,
     Smarthost,
@@ -110,6 +111,12 @@ def test_what_is_unchanged_writes_nothing() -> None:
             id="D2 limits beyond a calendar",
         ),
         pytest.param(
+            Alias(local_part="a", domain="example.com", record_type="x", defaults={"n": 2**64}),
+            "defaults.n takes more than 64 bits",
+            id="D2 a default that no state can hold",
+        ),
+        pytest.param(Smarthost(name="s", host="h", rate=2**63), "rate takes more than 64 bits", id="D7 nor a limit"),
+        pytest.param(
             IncomingMailbox(name="m", host="h", interval=10**9, credentials=Credentials(username="u", secret="env:S")),
             "at most 604800",
             id="D8 an interval that no clock waits for",
@@ -190,6 +197,49 @@ def test_d6_a_list_is_cleaned() -> None:
         Parameter(name="mail.catchall.domain.allowed", value=" Gmail.com, ,bücher.example,gmail.com")
     )
     assert row.value == "gmail.com,xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("rows", "alias", "words"),
+    [
+        pytest.param((EXAMPLE,), Alias(local_part="a", domain="example.com"), "", id="its domain is declared"),
+        pytest.param(
+            (EXAMPLE,),
+            Alias(local_part="a", domain="outside.example"),
+            "domain outside.example is not declared, answers are sent in the name of example.com: "
+            "`postroad domain add outside.example`, if it is yours",
+            id="its domain is not",
+        ),
+        pytest.param(
+            (),
+            Alias(local_part="a", domain="example.com"),
+            "domain example.com is not declared: `postroad domain add example.com`, if it is yours",
+            id="none is",
+        ),
+        pytest.param((EXAMPLE,), Alias(local_part="a"), "", id="it has none"),
+        pytest.param(
+            (EXAMPLE,), Alias(local_part="a", domain="gmail.com", match=Match.LOCAL), "", id="R13: it matches on any"
+        ),
+    ],
+)
+def test_d1_an_alias_on_a_domain_that_is_not_declared_is_remarked_and_stands(
+    rows: tuple[Any, ...], alias: Alias, words: str
+) -> None:
+    gate = Gate(*rows)
+    assert remark(alias, gate.views.directory) == words
+    (written,) = gate.propose(msgspec.structs.replace(alias, record_type="x"))
+    assert isinstance(written, Alias)
+
+
+def test_d7_says_whose_server_it_seems_to_be_and_declares_nothing() -> None:
+    """B1."""
+    row = Smarthost(name="out", host="smtp.postmarkapp.com")
+    (declared,) = Gate(EXAMPLE).propose(row)
+    assert declared.provider is None
+    directory = Gate(EXAMPLE).views.directory
+    assert "(--provider postmark)" in remark(row, directory)
+    assert remark(msgspec.structs.replace(row, provider=Provider.POSTMARK), directory) == ""
+    assert remark(msgspec.structs.replace(row, host="smtp.example.net"), directory) == ""
 
 
 def test_d6_says_when_no_alias_matches_by_local_part() -> None:

@@ -46,6 +46,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ),
         pytest.param("[kafka]\nsasl = 'X'", "kafka.sasl: .* it is one of PLAIN, SCRAM-SHA-256", id="no such mechanism"),
         pytest.param("[smtp", "not TOML", id="not TOML"),
+        pytest.param(f"[smtp]\nport = {'9' * 5000}", "not TOML: Exceeds the limit", id="a number without end"),
         pytest.param(b"\xff\xfe", "not TOML", id="not UTF-8"),
     ],
 )

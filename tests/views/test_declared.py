@@ -61,6 +61,11 @@ def only(document: dict[str, Any]) -> Row | Contact:
             id="D2 an alias by its parts, with limits of its own",
         ),
         pytest.param(
+            {"alias": [{"address": "a@b.example", "defaults": {"n": 2**63 - 1, "m": -(2**63), "t": str(2**64)}}]},
+            Alias(local_part="a", domain="b.example", defaults={"n": 2**63 - 1, "m": -(2**63), "t": str(2**64)}),
+            id="D2 the largest and the least number, and a larger one as a text",
+        ),
+        pytest.param(
             {"smarthost": [{**HOST, "from_filter": "example.com, A@b.example", "streams": "bulk"}]},
             Smarthost(
                 name="out",
@@ -186,6 +191,16 @@ def test_each_row_comes_after_what_it_leans_on() -> None:
             id="no such value",
         ),
         pytest.param({"smarthost": [{**HOST, "port": "25"}]}, "smarthost 1: port: Expected `int`", id="a wrong type"),
+        pytest.param(
+            {"alias": [{"address": "a@b.example", "record_type": "x", "defaults": {"n": 2**63}}]},
+            "alias 1: defaults.n takes more than 64 bits: write a smaller number, or a text",
+            id="D2 a number that no state can hold",
+        ),
+        pytest.param(
+            {"smarthost": [{**HOST, "daily_limit": -(2**63) - 1}]},
+            "smarthost 1: daily_limit takes more than 64 bits: write a smaller number$",
+            id="D7 the same of a limit",
+        ),
         pytest.param({"alias": "sales"}, r"alias is a list of tables: \[\[alias\]\]", id="a text for a list"),
         pytest.param({"alias": ["sales"]}, "alias 1: a table of keys", id="a text for a table"),
         pytest.param({"parameters": []}, "parameters: a table of keys", id="a list for a table"),

@@ -14,7 +14,10 @@ from cryptography.x509.oid import ExtensionOID
 from postroad.cli.finding import Finding, State
 from postroad.dispatch import plan
 from postroad.dispatch.server import port_of
+from postroad.mail.provider import provider_of
+from postroad.routing.checks import undeclared
 from postroad.runtime.config import Config, secret
+from postroad.runtime.words import counted
 from postroad.views.directory import Directory
 from postroad_schemas.directory import (
     Alias,
@@ -39,7 +42,7 @@ def directory(view: Directory, contacts: int) -> Iterator[Finding]:
     domains = view.domains()
     if domains:
         names = ", ".join(domain.name for domain in domains)
-        yield Finding("directory", State.OK, f"{len(domains)} alias domains: {names}")
+        yield Finding("directory", State.OK, f"{counted(len(domains), 'alias domain')}: {names}")
     else:
         yield Finding("directory", State.WRONG, "no alias domain, so that no mail is ours: `postroad domain add`")
     yield from aliases(view, contacts)
@@ -59,10 +62,13 @@ def aliases(view: Directory, contacts: int) -> Iterator[Finding]:
         yield Finding("directory", State.WRONG, "no alias, so that no mail opens a record: `postroad alias add`")
         return
     counts = Counter(str(alias.policy) for alias in active)
-    yield Finding("directory", State.OK, f"{len(active)} aliases, open to {_listed(counts)}")
+    yield Finding("directory", State.OK, f"{counted(len(active), 'alias', 'aliases')}, open to {_listed(counts)}")
     for alias in active:
         if why := _nobody(alias, contacts):
             yield Finding("directory", State.WRONG, f"alias {alias.local_part}@{alias.domain}: {why}")
+    if view.domains():
+        for words in dict.fromkeys(filter(None, (undeclared(alias, view) for alias in active))):
+            yield Finding("directory", State.NOTE, words)
 
 
 def _nobody(alias: Alias, contacts: int) -> str:
@@ -104,6 +110,24 @@ async def servers(view: Directory, relay: Smarthost) -> list[Finding]:
         words = "all that are declared are inactive, so that nothing is sent: see `postroad smarthost list`"
         found.append(Finding("server", State.WRONG, words))
     return found
+
+
+def providers(view: Directory, relay: Smarthost, webhooks: Iterable[str]) -> Iterator[Finding]:
+    """B1: whether reports of the providers whose servers send for us come in, and find the message they are about.
+
+    `webhooks`: those that are declared.
+    """
+    declared = set(webhooks)
+    for row in plan.servers(view, relay):
+        seems = provider_of(row.host)
+        if row.provider is not None:
+            taken = row.provider in declared
+            missing = f"reports are not taken: declare [http.webhooks.{row.provider}]"
+            words = "webhooks say which message they are about" if taken else missing
+            yield Finding("server", State.OK if taken else State.NOTE, f"{row.name}: of {row.provider}, whose {words}")
+        elif seems in declared:
+            words = f"{row.name}: {row.host} seems to be {seems}'s, whose reports may find the address alone"
+            yield Finding("server", State.NOTE, f'{words}: declare it with provider = "{seems}" (--provider {seems})')
 
 
 async def _server(row: Smarthost) -> Finding:
@@ -164,7 +188,7 @@ def secrets(named: Iterable[tuple[str, str]]) -> Iterator[Finding]:
             yield Finding("secrets", State.WRONG, f"{owner}: others can read {path}: chmod 600")
             trouble = True
     if not trouble:
-        yield Finding("secrets", State.OK, f"{count} can be read")
+        yield Finding("secrets", State.OK, f"{counted(count, 'secret')} can be read")
 
 
 def _readable_by_others(reference: str) -> Path | None:

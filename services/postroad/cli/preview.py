@@ -1,8 +1,9 @@
 """`postroad preview`: what each follower would get of a post. Nothing is sent, nothing is kept."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,96 +13,131 @@ from cyclopts import Parameter
 
 from postroad.cli.explain import views_now
 from postroad.cli.main import complain
-from postroad.cli.propose import Where, json_line, plain
-from postroad.dispatch.attempt import Plan
-from postroad.dispatch.bulk import as_list_mail
+from postroad.cli.preview_copy import Copy, Previewer, told
+from postroad.cli.propose import Where, absent, json_line, plain
 from postroad.dispatch.caller import built_in_server
-from postroad.dispatch.plan import notification_of, plan
-from postroad.dispatch.reports import shown
 from postroad.fanout.threads import THREADS
 from postroad.mail.address import normalise
-from postroad.mail.compose import header
+from postroad.runtime.objects import open_store
 from postroad.runtime.reach import Reach
 from postroad.runtime.state import states
 from postroad.views import Views
 from postroad_schemas import event_id
 from postroad_schemas.chatter import Channel, ChatterPosted, NotificationPlanned, PostChunk, RecordRequested
-from postroad_schemas.directory import Smarthost
 from postroad_schemas.outbound import OutboundSubmitted
 
-POSTS = "chatter.published"
+POSTS, MESSAGES = "chatter.published", "outbound.submitted"
 
 Telling = ChatterPosted | RecordRequested
 
 
-class Rendered(msgspec.Struct, frozen=True, kw_only=True):
-    """A copy as it would go out; or why it would not."""
-
-    recipient: str
-    server: str = ""
-    rule: str = ""  # the step of O1
-    from_before: str = ""  # O2
-    from_after: str = ""
-    envelope_from: str = ""  # O4
-    reply_to: str = ""
-    header: str = ""  # fields of the message, those of its content aside
-    unsendable: str = ""  # O6, O9
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One follower: the plan's line (F3), and of mail the copy."""
+class Told(msgspec.Struct, frozen=True):
+    """One of those whom it concerns: the plan's line (F3), and of mail the submission."""
 
     who: str
     channel: str
     reason: str
-    copy: Rendered | None = None
+    submission: OutboundSubmitted | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for people, with the copy as it would go out."""
+
+    who: str
+    channel: str
+    reason: str
+    copy: Copy | None = None
 
 
 def preview(
     what: Annotated[str, Parameter(name="WHAT", allow_leading_hyphen=True)],
     /,
     *,
+    to: Annotated[str, Parameter(help="Only to this address.")] = "",
+    raw: Annotated[
+        bool,
+        Parameter(negative="", help="The whole message, byte for byte as dispatch would send it; --to says whose."),
+    ] = False,
     where: Where = Where(),  # noqa: B008  # frozen
 ) -> int:
-    """What each follower would get of a post now: the plan with its reasons, server, From, envelope, header.
+    """What each follower would get of a post now: the plan with its reasons, server, From, envelope, the message.
+
+    Of a message that is on the log its dates, ids, tokens and signatures are those that it has, so the bytes too; of a
+    file without event_id and occurred_at they are made now. What the server will say is not known: one that announces
+    less room than its row says (SIZE) is given links for attachments.
 
     Parameters
     ----------
     what
-        A thread (crm.lead/7) for its last post again, the id of a post's event, or a file (- for standard input)
-        that holds a chatter.posted event as JSON.
+        A thread (crm.lead/7) for its last post again, the id of a post's event or of a submission, or a file (- for
+        standard input) that holds a chatter.posted or outbound.submitted event as JSON.
     """
     try:
-        found = _post(what, where)
+        found = _meant(what, where)
     except (msgspec.MsgspecError, ValueError, OSError) as error:
         return complain(f"{what}: {error}", os.EX_DATAERR)
     if found is None:
         return complain(f"{what}: no post of this thread or by this id is on the log, nor is it a file", os.EX_NOINPUT)
-    live = states(where.settings).one(THREADS, found.thread)
     views = views_now(where)
-    plans, copies = emitted(found, live, views)
-    for line in lines(plans, copies, views, built_in_server(where.settings.relay)):
-        print(json_line(msgspec.to_builtins(line)) if where.json else _words(line))
-    if not any(told.followers for told in plans) and not where.json:
+    concerned = list(_told(found, where, views))
+    chosen = [one for one in concerned if not to or normalise(one.who) == normalise(to)]
+    if to and not chosen:
+        return absent("follower", to, [one.who for one in concerned])
+    previewer = Previewer(views, built_in_server(where.settings.relay), open_store(where.settings.store.url))
+    if raw:
+        return asyncio.run(_raw(chosen, previewer))
+    asyncio.run(_say(chosen, previewer, where.json))
+    if not concerned and not where.json:
         complain(f"nobody is told: {found.thread} has no followers but the author, if any", os.EX_OK)
     return os.EX_OK
 
 
-def _post(what: str, where: Where) -> Telling | None:
-    """The post that is meant. Raises MsgspecError or ValueError for what is no post, OSError for an unreadable file."""
+async def _say(concerned: list[Told], previewer: Previewer, json: bool) -> None:
+    async for line in lines(concerned, previewer):
+        print(json_line(msgspec.to_builtins(line)) if json else _words(line), flush=True)
+
+
+async def _raw(concerned: list[Told], previewer: Previewer) -> int:
+    """The one message that is meant, and on standard error what is not as dispatch would have it."""
+    mailed = [one for one in concerned if one.submission]
+    if not mailed:
+        others = ", ".join(f"{one.who} is told by {one.channel} ({one.reason})" for one in concerned[:20])
+        return complain(f"nobody gets a mail of it{others and f': {others}'}", os.EX_NOINPUT)
+    if len(mailed) > 1:
+        names = ", ".join(one.who for one in mailed[:20])
+        return complain(f"{len(mailed)} get a mail of it: name one with --to ({names})", os.EX_USAGE)
+    (one,) = mailed
+    assert one.submission is not None
+    copy, message = await previewer.copy(one.submission)
+    if copy.unsendable:
+        return complain(f"not sent to {one.who}: {copy.unsendable}", os.EX_DATAERR)
+    if copy.uncomposed:
+        return complain(f"not composed: {copy.uncomposed}", os.EX_UNAVAILABLE)
+    for why in copy.unsigned:
+        complain(f"shown without a signature: {why}; where dispatch cannot read it either, the mail waits", os.EX_OK)
+    sys.stdout.buffer.write(message)
+    return os.EX_OK
+
+
+def _meant(what: str, where: Where) -> Telling | OutboundSubmitted | None:
+    """The post or submission that is meant.
+
+    Raises MsgspecError or ValueError for a file that holds neither, OSError for one that cannot be read.
+    """
     if what == "-" or Path(what).is_file():
         return _written(sys.stdin.buffer.read() if what == "-" else Path(what).read_bytes())
-    return newest(where.reach(), what)
+    reached = where.reach()
+    return newest(reached, what) or submitted(reached, what)
 
 
-def _written(content: bytes) -> ChatterPosted:
+def _written(content: bytes) -> ChatterPosted | OutboundSubmitted:
     """What stands in every event may be left out."""
     fields: Any = msgspec.json.decode(content)
     if not isinstance(fields, dict):
         raise ValueError("a JSON object is needed")  # what is read is wrong, not who calls
     new_id = event_id("previewed", content.decode("utf-8", "replace"))
     given = {"event_id": new_id, "occurred_at": datetime.now(UTC), "trace_id": new_id, "type": "chatter.posted"}
-    return msgspec.convert({**given, **fields}, ChatterPosted)
+    return msgspec.convert({**given, **fields}, ChatterPosted | OutboundSubmitted)
 
 
 def newest(reached: Reach, what: str) -> Telling | None:
@@ -116,6 +152,24 @@ def newest(reached: Reach, what: str) -> Telling | None:
         ):
             found = event
     return found
+
+
+def submitted(reached: Reach, what: str) -> OutboundSubmitted | None:
+    """The submission with this id."""
+    events = (seen.event for seen in reached.records(MESSAGES))
+    return next((event for event in events if isinstance(event, OutboundSubmitted) and event.event_id == what), None)
+
+
+def _told(found: Telling | OutboundSubmitted, where: Where, views: Views) -> Iterator[Told]:
+    """Whom it concerns, in the order of the plan."""
+    if isinstance(found, OutboundSubmitted):
+        yield Told(normalise(found.recipient), Channel.MAIL, "submitted", found)
+        return
+    plans, copies = emitted(found, states(where.settings).one(THREADS, found.thread), views)
+    for planned in plans:
+        for one in planned.followers:
+            copy = copies.get(one.address) if one.channel is Channel.MAIL else None
+            yield Told(one.address or one.contact, one.channel, one.reason, copy)
 
 
 def emitted(post: Telling, state: Any, views: Views) -> tuple[list[NotificationPlanned], dict[str, OutboundSubmitted]]:
@@ -137,50 +191,12 @@ def emitted(post: Telling, state: Any, views: Views) -> tuple[list[NotificationP
     return plans, copies
 
 
-def lines(
-    plans: list[NotificationPlanned], copies: dict[str, OutboundSubmitted], views: Views, relay: Smarthost
-) -> Iterator[Line]:
-    """One for each follower, in the order of the plan."""
-    for told in plans:
-        for one in told.followers:
-            copy = copies.get(one.address) if one.channel is Channel.MAIL else None
-            yield Line(
-                who=one.address or one.contact,
-                channel=one.channel,
-                reason=one.reason,
-                copy=rendered(copy, views, relay) if copy else None,
-            )
-
-
-def rendered(submission: OutboundSubmitted, views: Views, relay: Smarthost) -> Rendered:
-    """As dispatch would send it now, by the same plan."""
-    planned = plan(submission, views, relay)
-    reply_to = shown(submission.reply_to) if submission.reply_to else ""
-    if not isinstance(planned, Plan):
-        why = f"{planned.failure}: {planned.why}"
-        return Rendered(recipient=submission.recipient, reply_to=reply_to, unsendable=why)
-    message = as_list_mail(submission, notification_of(submission), views)
-    fields = header(message, planned.from_after, message.occurred_at)
-    return Rendered(
-        recipient=planned.recipient,
-        server=planned.server.name,
-        rule=planned.rule,
-        from_before=shown(planned.from_before),
-        from_after=shown(planned.from_after),
-        envelope_from=planned.envelope_from,
-        reply_to=reply_to,
-        header=fields.decode("utf-8", "replace").replace("\r\n", "\n"),
-    )
+async def lines(concerned: list[Told], previewer: Previewer) -> AsyncIterator[Line]:
+    for one in concerned:
+        copy = (await previewer.copy(one.submission))[0] if one.submission else None
+        yield Line(who=one.who, channel=one.channel, reason=one.reason, copy=copy)
 
 
 def _words(line: Line) -> str:
-    said = [f"{line.who}: {line.channel} ({line.reason})"]
-    if line.copy and line.copy.unsendable:
-        said.append(f"  not sent: {line.copy.unsendable}")
-    elif line.copy:
-        copy = line.copy
-        changed = "" if copy.from_before == copy.from_after else f", was {copy.from_before}"
-        said.append(f"  by {copy.server} ({copy.rule}), From {copy.from_after}{changed}")
-        said.append(f"  envelope from <{copy.envelope_from}> to <{copy.recipient}>")
-        said += [f"  | {field}" for field in copy.header.splitlines()]
+    said = [f"{line.who}: {line.channel} ({line.reason})", *(told(line.copy) if line.copy else ())]
     return "\n".join(plain(each.replace("\t", " ")) for each in said)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from postroad.cli.credentials import ByToken, credentials_of
 from postroad.cli.main import complain
 from postroad.cli.propose import Where, Who, absent, listing, propose, standing
-from postroad_schemas.directory import Security, Smarthost
+from postroad_schemas.directory import Provider, Security, Smarthost
 from postroad_schemas.values import Stream
 
 app = cyclopts.App(
@@ -48,6 +48,7 @@ def add(
     connections: int = 5,
     mails_per_connection: int = 100,
     size_limit: int = 0,
+    provider: Provider | None = None,
     inactive: Annotated[bool, Parameter(negative="")] = False,
     who: Who = Who(),  # noqa: B008
 ) -> int:
@@ -88,6 +89,8 @@ def add(
         After so many a connection is closed.
     size_limit
         Octets of a message; 0: as the server says.
+    provider
+        Whose server it is: a field in each mail's header tells it which message it is, and its webhooks say that back.
     inactive
         Declared, but not used.
     """
@@ -112,6 +115,7 @@ def add(
         mails_per_connection=mails_per_connection,
         size_limit=size_limit,
         active=not inactive,
+        provider=provider,
     )
     return propose(who, row)
 

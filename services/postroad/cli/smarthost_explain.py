@@ -93,11 +93,15 @@ def _findings(
     servers = declared or [built_in(directory, relay)]
     for server, verdict in considered(servers, planned, default_from, submission.stream, order):
         filter_ = ", ".join(server.from_filter) or "no filter"
-        at = f"{server.host}:{port_of(server)}, priority {server.priority}, {filter_}"
+        of = f", of {server.provider}" if server.provider else ""
+        at = f"{server.host}:{port_of(server)}{of}, priority {server.priority}, {filter_}"
         yield "O1", f"{server.name} ({at}): {verdict}"
     before, after = shown(planned.from_before), shown(planned.from_after)
     yield "O2", f"From {before}, unchanged" if before == after else f"From {before} becomes {after}"
     yield "O4", f"MAIL FROM:<{planned.envelope_from}>"
+    if planned.told:
+        names = ", ".join(header.name for header in planned.told)
+        yield "B1", f"{planned.server.provider} is told which message it is ({names}), so that its webhooks say it"
     if planned.smtputf8:
         yield "O9", "needs SMTPUTF8: an address has a non-ASCII local part"
     if planned.server.daily_limit:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from postroad_schemas.directory import Smarthost
-from postroad_schemas.outbound import OutboundSubmitted
+from postroad_schemas.outbound import Header, OutboundSubmitted
 from postroad_schemas.values import FailureType, Mailbox, Reply
 
 
@@ -21,6 +23,7 @@ class Plan:
     recipient: str  # bare, domain in IDNA form, local part as written
     smtputf8: bool = False  # RFC 6531: an address of it has a non-ASCII local part
     built_in: bool = False  # O5
+    told: tuple[Header, ...] = ()  # what the server's provider says back in its webhooks (B1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,13 @@ class Attempt:
     plan: Plan
     number: int  # from 1
     first_attempt_at: datetime | None = None  # None: this is the first
+
+
+def as_planned(submission: OutboundSubmitted, plan: Plan) -> OutboundSubmitted:
+    """The message with the fields of its header that go to this server alone: at another it may have others."""
+    if not plan.told:
+        return submission
+    return msgspec.structs.replace(submission, headers=(*submission.headers, *plan.told))
 
 
 class Step(StrEnum):

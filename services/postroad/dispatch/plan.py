@@ -10,13 +10,14 @@ import msgspec
 from postroad.dispatch.attempt import Plan
 from postroad.dispatch.bulk import lists_of
 from postroad.dispatch.choose import DEDICATED, Choice, Servers, choose, covers, filter_of, serving
+from postroad.mail import provider
 from postroad.mail.address import bare_address, normalise
 from postroad.mail.return_path import return_path_token
 from postroad.views import Views
 from postroad.views.directory import Directory, Kind
 from postroad_schemas.directory import Smarthost
 from postroad_schemas.event import notification_id
-from postroad_schemas.outbound import OutboundSubmitted
+from postroad_schemas.outbound import Header, OutboundSubmitted
 from postroad_schemas.values import FailureType, Mailbox, Stream
 
 BUILT_IN = "default"
@@ -66,6 +67,7 @@ def plan(submission: OutboundSubmitted, views: Views, relay: Smarthost) -> Plan 
         recipient=recipient,
         smtputf8=not all(address.rpartition("@")[0].isascii() for address in addresses),
         built_in=choice.server.name == BUILT_IN and not directory.rows("smarthost"),
+        told=told(submission, choice.server, views),
     )
 
 
@@ -182,6 +184,16 @@ def envelope_sender(submission: OutboundSubmitted, from_after: str, server: Smar
     local, _, domain = bounce.rpartition("@")
     marked = f"{local}+{return_path_token(views.keys, notification_of(submission))}"
     return f"{marked}@{domain}" if len(marked) <= _MAX_LOCAL_PART else bounce
+
+
+def told(submission: OutboundSubmitted, server: Smarthost, views: Views) -> tuple[Header, ...]:
+    """B1: which message its provider reports about, but for fields of which the app wrote its own."""
+    if server.provider is None or not views.keys.current:
+        return ()
+    token = return_path_token(views.keys, notification_of(submission))
+    written = {header.name.lower() for header in submission.headers}
+    fields = provider.told(server.provider, token, submission.message_id)
+    return tuple(field for field in fields if field.name.lower() not in written)
 
 
 def notification_of(submission: OutboundSubmitted) -> str:

@@ -5,7 +5,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from postroad.mail.provider import provider_of
 from postroad.routing.rows import Rows
+from postroad.views.declared import beyond_64_bits
 from postroad.views.directory import Directory
 from postroad.views.parameters import DOMAIN_FIELDS, MINUTES, MOST, SETTINGS
 from postroad_schemas.directory import (
@@ -37,7 +41,9 @@ _ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 
 def fault(row: Any, rows: Rows) -> str:
     """Why this row cannot stand; empty if it can."""
-    return _CHECKS[type(row)](row, rows) if type(row) in _CHECKS else f"{type(row).__name__} is no row of the directory"
+    if type(row) not in _CHECKS:
+        return f"{type(row).__name__} is no row of the directory"
+    return beyond_64_bits(msgspec.to_builtins(row)) or _CHECKS[type(row)](row, rows)
 
 
 def removal_fault(key: str, rows: Rows) -> str:
@@ -61,7 +67,22 @@ def remark(row: Any, directory: Directory) -> str:
         local = (alias for alias in directory.aliases() if alias.match is Match.LOCAL or not alias.domain)
         if next(local, None) is None:
             return f"{row.name} filters aliases that match by their local part alone, and there is none"
+    if isinstance(row, Alias):
+        return undeclared(row, directory)
+    if isinstance(row, Smarthost) and row.provider is None and (seems := provider_of(row.host)):
+        with_it = f'with provider = "{seems}" (--provider {seems})'
+        return f"{row.host} seems to be {seems}'s: {with_it} its webhooks find the message they are about"
     return ""
+
+
+def undeclared(alias: Alias, directory: Directory) -> str:
+    """D1: no fault, a polled mailbox may be anywhere, but what is forgotten looks the same. Empty if it is declared."""
+    domain = alias.domain
+    if not domain or alias.match is Match.LOCAL or directory.has_domain(domain):
+        return ""
+    default = directory.domain()
+    instead = f", answers are sent in the name of {default.name}" if default else ""
+    return f"domain {domain} is not declared{instead}: `postroad domain add {domain}`, if it is yours"
 
 
 def _domain(row: AliasDomain, rows: Rows) -> str:

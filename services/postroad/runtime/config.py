@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
-from postroad_schemas.directory import Credentials, Security
+from postroad_schemas.directory import Credentials, Provider, Security
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -124,6 +124,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     verify: bool = True
     ca_file: str = ""
     credentials: Credentials | None = None
+    provider: Provider | None = None
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -183,7 +184,7 @@ def load(path: Path) -> tuple[Config, dict[str, Any]]:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ConfigError(f"{path}: not TOML: {error}") from error
     declared = {name: document.pop(name) for name in DIRECTORY_TABLES if name in document}
     try:

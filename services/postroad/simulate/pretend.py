@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from postroad.dispatch.attempt import Answer, Attempt, Step
+from postroad.dispatch.attempt import Answer, Attempt, Step, as_planned
 from postroad.dispatch.links import Linker, Words, choices, link_maker, linked, too_big, with_advice
 from postroad.dispatch.probe import ACCEPTED, Probe
 from postroad.mail.address import normalise
@@ -78,7 +78,7 @@ class Pretended:
 
     def _composed(self, attempt: Attempt, left_out: Sequence[Attachment], link: Linker | None) -> bytes:
         """As the real dispatch composes. Raises LookupError for an object that is not there."""
-        submission = attempt.submission
+        submission = as_planned(attempt.submission, attempt.plan)
         words, files = self._contents(submission.contents, left_out)
         if link and left_out:
             words = linked(words, left_out, link)

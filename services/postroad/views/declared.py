@@ -85,6 +85,8 @@ def _row(kind: str, entry: Mapping[str, Any], place: str) -> Any:
     for name, inner in _INNER.items():
         if name in known and isinstance(fields.get(name), Mapping):
             _refuse_unknown(fields[name], inner.__struct_fields__, f"{place}, {name}")
+    if large := beyond_64_bits(fields):
+        raise Undeclarable(f"{place}: {large}")
     try:
         return msgspec.convert({**fields, "type": struct.__struct_config__.tag}, struct)
     except msgspec.ValidationError as error:
@@ -92,6 +94,19 @@ def _row(kind: str, entry: Mapping[str, Any], place: str) -> Any:
         missing = _SHORT_FOR.get(words.rpartition(" ")[2].strip("`"), "")
         what = f"{inside.rstrip('`')}: {words}" if inside else words
         raise Undeclarable(f"{place}: {what}{missing and f': give {missing}'}") from error
+
+
+def beyond_64_bits(value: Any, place: str = "") -> str:
+    """Which whole number of a row takes more than 64 bits, signed (TOML 1.0, Integer): neither states nor most apps
+    can hold it. Empty if none does.
+    """
+    if isinstance(value, Mapping):
+        found = (beyond_64_bits(entry, f"{place}.{name}" if place else str(name)) for name, entry in value.items())
+        return next(filter(None, found), "")
+    if not isinstance(value, int) or -(2**63) <= value < 2**63:
+        return ""
+    instead = ", or a text" if place.startswith("defaults.") else ""
+    return f"{place} takes more than 64 bits: write a smaller number{instead}"
 
 
 def _refuse_unknown(fields: Mapping[str, Any], known: Iterable[str], place: str) -> None:

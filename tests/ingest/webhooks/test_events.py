@@ -17,7 +17,8 @@ from tests.support.declared import AT, views
 KEYS = views().keys
 OURS, ADA = "<m1@example.com>", "ada@example.net"
 MINE = notification_id(OURS, ADA)
-RETURN_PATH = f"<bounce+{return_path_token(KEYS, MINE)}@example.com>"
+TOKEN = return_path_token(KEYS, MINE)
+RETURN_PATH = f"<bounce+{TOKEN}@example.com>"
 
 
 def told(**fields: Any) -> Any:
@@ -38,6 +39,21 @@ def told(**fields: Any) -> Any:
             id="a forwarded copy: the notification's own recipient is blamed",
         ),
         pytest.param({"return_path": "bounce+forged@example.com", "message_id": OURS}, MINE, ADA, id="a forged token"),
+        pytest.param({"token": TOKEN}, MINE, ADA, id="by what the provider was told"),
+        pytest.param({"token": TOKEN, "return_path": "bounce+x@mg.example"}, MINE, ADA, id="whatever it made of MAIL"),
+        pytest.param(
+            {"token": TOKEN, "message_id": OURS, "recipient": "other@example.net"},
+            MINE,
+            "",
+            id="told, but of a forwarded copy",
+        ),
+        pytest.param({"token": f"{MINE}{'a' * 17}", "message_id": OURS}, MINE, ADA, id="forged: the Message-ID counts"),
+        pytest.param(
+            {"token": f"{MINE}{'a' * 17}", "provider_message": "p1"},
+            notification_id("acme p1", ADA),
+            ADA,
+            id="forged: the address alone",
+        ),
         pytest.param({"provider_message": "p1"}, notification_id("acme p1", ADA), ADA, id="the address alone"),
         pytest.param({}, notification_id("acme 1", ADA), ADA, id="the address alone, by the event"),
     ],
@@ -104,6 +120,7 @@ def test_a_leave_needs_a_message_that_we_know() -> None:
     assert isinstance(left, LeaveAsked)
     assert (left.notification_id, left.how) == (MINE, "acme")
     assert told(kind=Kind.LEFT, provider_message="p1") is None
+    assert told(kind=Kind.LEFT, token=TOKEN).notification_id == MINE
 
 
 @pytest.mark.parametrize(

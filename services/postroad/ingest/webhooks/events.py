@@ -62,11 +62,11 @@ def reported(provider: str, notice: Notice, keys: Keyring, now: datetime) -> Rep
 def _home(provider: str, notice: Notice, recipient: str, keys: Keyring) -> tuple[str, str, bool]:
     """The notification, whom the event may name, and whether the message is one that we know by ourselves.
 
-    Our return path says which notification; else our Message-ID and the recipient do. Without either it is the address
-    alone (B2), once for each of the provider's messages.
+    The token that we had the provider told says which notification, or our return path; else our Message-ID and the
+    recipient do. Without any it is the address alone (B2), once for each of the provider's messages.
     """
-    token = notice.return_path.strip("<>").rpartition("@")[0].rpartition("+")[2]
-    proven = notification_of(keys, token)
+    returned = notice.return_path.strip("<>").rpartition("@")[0].rpartition("+")[2]
+    proven = notification_of(keys, notice.token) or notification_of(keys, returned)
     if proven:
         other = notice.message_id and notification_id(notice.message_id, recipient) != proven
         return proven, "" if other else recipient, True

@@ -1,18 +1,20 @@
 """Mailgun: one event a request, signed in its body.
 
-The signature covers a time and a token, not the event: TLS in front of this door guards the rest.
+Which message of ours it is say Message-ID and envelope, and `user-variables` if the server that sent it is declared as
+Mailgun's. The signature covers a time and a token, not the event: TLS in front of this door guards the rest.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Malformed, Meaning, Notice, Passed, Posted, Told, Trust, kind_of
-from postroad.ingest.webhooks.reading import at_seconds, bracketed, each, one
+from postroad.ingest.webhooks.reading import at_seconds, bracketed, each, echoed, one
 
 FRESH = timedelta(days=1)  # Mailgun tries again for 8 hours
 AHEAD = timedelta(minutes=5)  # of our clock
@@ -74,7 +76,7 @@ class Delivery(msgspec.Struct, rename={"enhanced_code": "enhanced-code", "mx_hos
     mx_host: str | None = ""
 
 
-class Event(msgspec.Struct, rename={"delivery": "delivery-status"}):
+class Event(msgspec.Struct, rename={"delivery": "delivery-status", "variables": "user-variables"}):
     event: str
     id: str = ""
     timestamp: float = 0.0
@@ -84,6 +86,7 @@ class Event(msgspec.Struct, rename={"delivery": "delivery-status"}):
     envelope: Envelope = msgspec.field(default_factory=Envelope)
     message: Message = msgspec.field(default_factory=Message)
     delivery: Delivery = msgspec.field(default_factory=Delivery)
+    variables: Any = None
 
 
 class Body(msgspec.Struct, rename={"event": "event-data"}):
@@ -116,14 +119,15 @@ def _told(event: Event) -> Iterator[Told]:
     if event.event == "failed" and event.severity == "temporary":
         kind = Kind.DELAYED
     reason = event.reason if isinstance(event.reason, str) else ""
-    delivery = event.delivery
+    delivery, echo = event.delivery, echoed(event.variables)
     words = delivery.message or delivery.description or reason
     yield Notice(
         kind=kind,
         event=event.id or f"{event.timestamp} {event.message.headers.message_id}",
         recipient=event.recipient,
         at=at_seconds(event.timestamp) if event.timestamp else None,
-        message_id=bracketed(event.message.headers.message_id),
+        message_id=echo.message_id or bracketed(event.message.headers.message_id),
+        token=echo.token,
         return_path=event.envelope.sender,
         meaning=BOUNCES["rejected"] if event.event == "rejected" else BOUNCES.get(reason, is_.UNCLEAR),
         status=delivery.enhanced_code or "",

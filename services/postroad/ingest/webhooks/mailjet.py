@@ -1,15 +1,17 @@
 """Mailjet: one event a request, or many grouped, unsigned; the secret stands in the URL (basic authentication).
 
-Mailjet gives messages ids of its own; `CustomID` (header `X-MJ-CustomID`) is ours if it is a Message-ID.
+Mailjet gives messages ids of its own. Which message of ours it is stands in `Payload`, if the server that sent it is
+declared as Mailjet's; `CustomID` (header `X-MJ-CustomID`) is ours if it is a Message-ID.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Meaning, Notice, Passed, Told, kind_of
-from postroad.ingest.webhooks.reading import at_seconds, bracketed, each
+from postroad.ingest.webhooks.reading import at_seconds, bracketed, each, echoed
 from postroad.ingest.webhooks.shared import bears_secret
 
 KINDS: dict[str, Kind] = {
@@ -47,13 +49,22 @@ BOUNCES: dict[str, Meaning] = {
 }
 
 
-class Event(msgspec.Struct, rename={"provider_message": "MessageID", "guid": "Message_GUID", "custom_id": "CustomID"}):
+class Event(
+    msgspec.Struct,
+    rename={
+        "provider_message": "MessageID",
+        "guid": "Message_GUID",
+        "custom_id": "CustomID",
+        "payload": "Payload",
+    },
+):
     event: str
     time: float | str = 0
     email: str = ""
     provider_message: int | str | None = None
     guid: str | None = ""
     custom_id: str | None = ""
+    payload: Any = None
     hard_bounce: bool | None = None
     error: str | None = ""
     comment: str | None = ""
@@ -73,13 +84,14 @@ def _told(event: Event) -> Iterator[Told]:
         yield kind
         return
     meaning = _meaning(event)
-    custom = event.custom_id or ""
+    custom, echo = event.custom_id or "", echoed(event.payload)
     yield Notice(
         kind=meaning.kind if kind is Kind.FAILED else kind,
         event=f"{event.event} {event.guid or event.provider_message} {event.time}",
         recipient=event.email,
         at=at_seconds(event.time) if event.time else None,
-        message_id=bracketed(custom) if "@" in custom else "",
+        message_id=echo.message_id or (bracketed(custom) if "@" in custom else ""),
+        token=echo.token,
         provider_message=str(event.provider_message or event.guid or ""),
         meaning=meaning,
         diagnostic=event.comment or event.smtp_reply or event.error or "",

@@ -67,6 +67,7 @@ class Notice:
     at: datetime | None = None
     message_id: str = ""  # ours
     return_path: str = ""  # MAIL FROM as we gave it
+    token: str = ""  # that of the return path, as `mail.provider` had it told
     provider_message: str = ""  # the provider's own name of the message
     meaning: Meaning = UNCLEAR
     status: str = ""  # RFC 3463

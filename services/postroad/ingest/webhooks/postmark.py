@@ -1,17 +1,18 @@
 """Postmark: one event a request, unsigned; the secret stands in the webhook's URL (basic authentication).
 
-With "include bounce content" on, a bounce holds the message that came back, and its Message-ID is ours if the message
-was sent with `X-PM-KeepID`. Metadata named `message_id` serves as well.
+Which message of ours it is stands in its metadata, if the server that sent it is declared as Postmark's. With "include
+bounce content" on, a bounce holds the message that came back, and its Message-ID is ours if that was kept.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Meaning, Notice, Passed, Told, kind_of
-from postroad.ingest.webhooks.reading import at_iso, bracketed, each
+from postroad.ingest.webhooks.reading import Echo, at_iso, each, echoed
 from postroad.ingest.webhooks.shared import bears_secret
 
 KINDS: dict[str, Kind] = {
@@ -66,7 +67,7 @@ class Event(msgspec.Struct, rename="pascal"):
     changed_at: str = ""
     suppress_sending: bool = False
     suppression_reason: str | None = ""
-    metadata: dict[str, msgspec.Raw] | None = None
+    metadata: Any = None
 
 
 verify = bears_secret
@@ -88,23 +89,24 @@ def _told(event: Event) -> Iterator[Told]:
     if kind is Kind.IGNORED or (event.record_type == "SubscriptionChange" and not asked):
         yield Passed("ignored", event.type or event.record_type)
         return
+    echo = echoed(event.metadata)
     when = event.bounced_at or event.delivered_at or event.changed_at
     yield Notice(
         kind=kind,
         event=f"{event.id or event.message_id} {when}",
         recipient=event.email or event.recipient,
         at=at_iso(when),
-        message_id=_message_id(event),
+        message_id=_message_id(event, echo),
+        token=echo.token,
         provider_message=event.message_id,
         meaning=meaning,
         diagnostic=event.details or event.description or "",
     )
 
 
-def _message_id(event: Event) -> str:
+def _message_id(event: Event, echo: Echo) -> str:
     """Of our message: the last in what came back, for a report's own comes before it."""
-    named = (event.metadata or {}).get("message_id")
-    if named is not None and bytes(named)[:1] == b'"':
-        return bracketed(msgspec.json.decode(named, type=str))
+    if echo.message_id or echo.token:
+        return echo.message_id
     found = _MESSAGE_ID.findall(event.content or "")
     return found[-1] if found else ""

@@ -2,15 +2,43 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from postroad.ingest.webhooks.notice import Malformed, Passed, Told
+from postroad.mail.provider import MESSAGE_ID, NOTIFICATION
 
 T = TypeVar("T")
 FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Echo(NamedTuple):
+    """What a provider says back of that which it was told of a message (`mail.provider`). Empty: it does not."""
+
+    token: str
+    message_id: str
+
+
+def echoed(told: Any) -> Echo:
+    """Of an object of names and values, or of its text; some may be an app's own. Whatever else it is says nothing."""
+    if isinstance(told, str):
+        try:
+            told = msgspec.json.decode(told)
+        except FAULTS:
+            return Echo("", "")
+    if not isinstance(told, dict):
+        return Echo("", "")
+    named = {str(name).lower(): value for name, value in told.items()}
+    message_id = _text(named.get(MESSAGE_ID))
+    return Echo(_text(named.get(NOTIFICATION)), bracketed(message_id) if "@" in message_id else "")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and len(value) == 1:  # as SES has all values
+        value = value[0]
+    return value if isinstance(value, str) else ""
 
 
 def one(body: bytes | str, kind: type[T]) -> T:

@@ -1,13 +1,19 @@
-"""SendGrid: many events a request, signed (ECDSA). `smtp-id` is the Message-ID that we gave."""
+"""SendGrid: many events a request, signed (ECDSA). `smtp-id` is the Message-ID that we gave.
+
+Which message of ours it is say keys of the event too, if the server that sent it is declared as SendGrid's; not, says
+SendGrid, in a bounce that came late, by mail.
+"""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Meaning, Notice, Passed, Posted, Told, Trust, kind_of
-from postroad.ingest.webhooks.reading import at_seconds, bracketed, each
+from postroad.ingest.webhooks.reading import at_seconds, bracketed, each, echoed
 from postroad.ingest.webhooks.signatures import proven_by_key
+from postroad.mail.provider import MESSAGE_ID, NOTIFICATION
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -46,7 +52,13 @@ BOUNCES: dict[str, Meaning] = {
 
 class Event(
     msgspec.Struct,
-    rename={"smtp_id": "smtp-id", "event_id": "sg_event_id", "provider_message": "sg_message_id"},
+    rename={
+        "smtp_id": "smtp-id",
+        "event_id": "sg_event_id",
+        "provider_message": "sg_message_id",
+        "token": NOTIFICATION,
+        "message_id": MESSAGE_ID,
+    },
 ):
     event: str
     email: str = ""
@@ -59,6 +71,8 @@ class Event(
     status: str | None = ""
     type: str | None = ""
     bounce_classification: str | None = ""
+    token: Any = None
+    message_id: Any = None  # or an app's own argument
 
 
 def verify(posted: Posted, trust: Trust) -> bool:
@@ -76,12 +90,14 @@ def _told(event: Event) -> Iterator[Told]:
     if isinstance(kind, Passed):
         yield kind
         return
+    echo = echoed({NOTIFICATION: event.token, MESSAGE_ID: event.message_id})
     yield Notice(
         kind=kind,
         event=event.event_id or f"{event.event} {event.timestamp} {event.smtp_id}",
         recipient=event.email,
         at=at_seconds(event.timestamp) if event.timestamp else None,
-        message_id=bracketed(event.smtp_id),
+        message_id=echo.message_id or bracketed(event.smtp_id),
+        token=echo.token,
         provider_message=event.provider_message.partition(".")[0],
         meaning=_meaning(event),
         status=event.status or "",

@@ -1,17 +1,19 @@
 """Amazon SES, through SNS: one event a request for one or many recipients, signed by a certificate of SNS.
 
 Anybody can have a topic of SNS: only those of the settings are believed. SES gives messages ids of its own, but says
-which headers we gave, if the notification is set to include them, and whose envelope it was.
+which headers we gave, if the notification is set to include them, and whose envelope it was. In `tags` stands which
+message of ours it is, if the server that sent it is declared as SES's and a configuration set publishes the event.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Malformed, Meaning, Notice, Passed, Posted, Told, Trust, kind_of
-from postroad.ingest.webhooks.reading import at_iso, bracketed, one
+from postroad.ingest.webhooks.reading import at_iso, bracketed, echoed, one
 from postroad.ingest.webhooks.signatures import proven_by_certificate
 
 KINDS: dict[str, Kind] = {
@@ -78,6 +80,7 @@ class Mail(msgspec.Struct, rename="camel"):
     source: str = ""
     destination: tuple[str, ...] = ()
     headers: tuple[Header, ...] = ()
+    tags: Any = None
 
 
 class Recipient(msgspec.Struct, rename="camel"):
@@ -185,6 +188,7 @@ def _told(event: Event, envelope: Envelope) -> Iterator[Told]:
             at=at_iso(detail.timestamp or envelope.timestamp),
             message_id=_header(event.mail, "message-id"),
             return_path=event.mail.source,
+            token=echoed(event.mail.tags).token,
             provider_message=event.mail.message_id,
             meaning=meaning or is_.UNCLEAR,
             status=recipient.status,

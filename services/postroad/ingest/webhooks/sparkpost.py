@@ -1,15 +1,17 @@
 """SparkPost: many events a request, unsigned; the secret is the basic authentication of the webhook.
 
-`msg_from` is the envelope's sender as we gave it. `rcpt_meta` (header `X-MSYS-API`) may name our Message-ID.
+`msg_from` is the envelope's sender as we gave it. Which message of ours it is stands in `rcpt_meta` too, if the server
+that sent it is declared as SparkPost's.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from postroad.ingest.webhooks import notice as is_
 from postroad.ingest.webhooks.notice import Kind, Meaning, Notice, Passed, Told, kind_of
-from postroad.ingest.webhooks.reading import at_seconds, bracketed, each
+from postroad.ingest.webhooks.reading import at_seconds, each, echoed
 from postroad.ingest.webhooks.shared import bears_secret
 
 KINDS: dict[str, Kind] = {
@@ -74,7 +76,7 @@ class Event(msgspec.Struct):
     raw_reason: str | None = ""
     reason: str | None = ""
     fbtype: str | None = ""
-    rcpt_meta: dict[str, msgspec.Raw] | None = None
+    rcpt_meta: Any = None
 
 
 class Wrapped(msgspec.Struct):
@@ -117,22 +119,17 @@ def _told(event: Event) -> Iterator[Told]:
     if kind is Kind.IGNORED:
         yield Passed("ignored", f"bounce class {event.bounce_class}")
         return
+    echo = echoed(event.rcpt_meta)
     yield Notice(
         kind=kind,
         event=event.event_id or f"{event.type} {event.message_id} {event.timestamp}",
         recipient=event.raw_rcpt_to or event.rcpt_to,
         at=at_seconds(event.timestamp) if event.timestamp else None,
-        message_id=_message_id(event),
+        message_id=echo.message_id,
+        token=echo.token,
         return_path=event.msg_from or "",
         provider_message=event.message_id or "",
         meaning=meaning,
         diagnostic=event.raw_reason or event.reason or "",
         feedback_type=event.fbtype or "",
     )
-
-
-def _message_id(event: Event) -> str:
-    named = (event.rcpt_meta or {}).get("message_id")
-    if named is None or bytes(named)[:1] != b'"':
-        return ""
-    return bracketed(msgspec.json.decode(named, type=str))
