@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
@@ -40,17 +40,35 @@ kind = "internal"
 """
 
 
-class Six:
-    """Six processes. `start` and `kill` by the worker's name."""
+S = TypeVar("S", bound="Six")
 
-    def __init__(self, folder: Path, bootstrap: str, relay_port: int, replication: int = 1) -> None:
+
+class Six:
+    """Six processes. `start` and `kill` by the worker's name. `beside`: others on the same topics and store.
+
+    `path` is the PYTHONPATH of another version's code, `session` the seconds after which a silent member is put out.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap: str,
+        relay_port: int,
+        replication: int = 1,
+        *,
+        session: float = 3.0,
+        path: str = "",
+        beside: "Six | None" = None,
+    ) -> None:
         self.folder, self.bootstrap = folder, bootstrap
+        self.path = path
+        store = (beside or self).folder / "objects"
         self.port = free_port()
         self.settings = folder / "postroad.toml"
         self.settings.write_text(
-            f'[store]\nurl = "file:{folder}/objects"\n[smtp]\nport = {self.port}\nhostname = "mx.example.com"\n'
+            f'[store]\nurl = "file:{store}"\n[smtp]\nport = {self.port}\nhostname = "mx.example.com"\n'
             f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = 4\nreplication = {replication}\n'
-            f'session = 3.0\nrebalance = 10.0\n[relay]\nhost = "127.0.0.1"\nport = {relay_port}\n'
+            f'session = {session}\nrebalance = 10.0\n[relay]\nhost = "127.0.0.1"\nport = {relay_port}\n'
             f'[parameters]\n"mail.daily.limit" = 0\n{DECLARED}'
         )
         key = folder / "signing.key"
@@ -59,16 +77,25 @@ class Six:
             file.write(f'[[signing_key]]\nkey_id = "a"\nsecret = "file:{key}"\n')
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": self.path} if self.path else {**os.environ}
+
     def postroad(self, *words: str) -> str:
         """A command to its end; its standard output."""
-        done = subprocess.run((*COMMAND, *words), capture_output=True, text=True, timeout=90)
+        command = (*COMMAND, *words)
+        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, timeout=90)
         assert done.returncode == 0, (words, done.stdout[-2000:], done.stderr[-2000:])
         return done.stdout
 
     def start(self, name: str) -> None:
+        self.launch(name, "worker", name, "--config", str(self.settings))
+
+    def launch(self, name: str, *words: str) -> None:
+        """A command that goes on, under a name; what it says is its log."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            command = (*COMMAND, "worker", name, "--config", str(self.settings))
-            self._processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
+            self._processes[name] = subprocess.Popen(
+                (*COMMAND, *words), env=self._environment(), stdout=log, stderr=log
+            )
 
     def kill(self, name: str) -> None:
         """kill -9, and nobody there until `start`."""
@@ -78,7 +105,11 @@ class Six:
     def terminate(self, name: str) -> int:
         """SIGTERM; its exit code."""
         self._processes[name].send_signal(signal.SIGTERM)
-        return self._processes[name].wait(15)
+        return self.wait(name, 15)
+
+    def wait(self, name: str, seconds: float = 60) -> int:
+        """Until it has ended; its exit code."""
+        return self._processes[name].wait(seconds)
 
     def wait_for_door(self, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
@@ -114,10 +145,12 @@ class Six:
                 topic, key, value, headers = record(event)
                 await producer.send_and_wait(topic, value, key=key, headers=list(headers))
 
-    def send(self, number: int, text: str = "Hello", to: str = "sales@example.com", **fields: str) -> str:
+    def send(
+        self, number: int, text: str = "Hello", to: str = "sales@example.com", sender: str = "", **fields: str
+    ) -> str:
         """One mail over SMTP, again and again until it is answered 250, as a real sender would. Its Message-ID."""
         message_id = f"<{number}@customer.example>"
-        sender = f"anna{number}@customer.example"
+        sender = sender or f"anna{number}@customer.example"
         more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
         raw = (
             f"From: {sender}\r\nTo: {to}\r\nMessage-ID: {message_id}\r\nSubject: Mail {number}\r\n{more}\r\n{text}\r\n"
@@ -139,14 +172,20 @@ def six(
     folder: Path, bootstrap: str, relay_port: int, replication: int = 1, workers: Sequence[str] = WORKERS
 ) -> Iterator[Six]:
     """All six up, or some of them; topics made, the directory declared."""
-    made = Six(folder, bootstrap, relay_port, replication)
-    made.postroad("topics", "apply", "--config", str(made.settings))
-    try:
+    with ended(Six(folder, bootstrap, relay_port, replication)) as made:
+        made.postroad("topics", "apply", "--config", str(made.settings))
         for name in workers:
             made.start(name)
         if "ingest" in workers:
             made.wait_for_door()
         made.postroad("apply", str(made.settings))
+        yield made
+
+
+@contextlib.contextmanager
+def ended(made: S) -> Iterator[S]:
+    """None of its processes is left behind."""
+    try:
         yield made
     finally:
         for process in made._processes.values():
