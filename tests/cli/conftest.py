@@ -43,6 +43,7 @@ class Running:
         self.log = FileReach(folder / "log.sqlite")
         self._run = run
         self._mails = 0
+        self.took = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         store = open_store(f"file:{folder}/objects")
         config = Config(store=Store(url=f"file:{folder}/objects"), log=Log(path=str(folder / "log.sqlite")))
@@ -63,12 +64,13 @@ class Running:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
     def __call__(self, *words: str | Path) -> Said:
-        """A command beside it. What it wrote is in the views of the workers on return."""
+        """A command beside it. What it wrote is in the views of the workers on return, `took` seconds later."""
         said = self._run(*words, "--config", self.file)
-        deadline = time.monotonic() + 1
+        said_at = time.monotonic()
         while self._loop is not None and not self._views_agree():
-            assert time.monotonic() < deadline, "it is not effective within a second"
+            assert time.monotonic() < said_at + 30, "it does not become effective"
             time.sleep(0.005)
+        self.took = time.monotonic() - said_at
         return said
 
     def _views_agree(self) -> bool:
@@ -106,7 +108,7 @@ class Running:
 
     def settle(self) -> None:
         """What commands beside it handed in is taken and worked to rest."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         with closing(sqlite3.connect(self.folder / "log.sqlite")) as log:
             while log.execute("SELECT 1 FROM inbox").fetchone():
                 assert time.monotonic() < deadline, "nobody takes it"

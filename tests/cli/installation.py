@@ -1,6 +1,7 @@
 """`postroad` as a person has it: commands as processes, a folder with its settings, `up` running or not."""
 
 import os
+import re
 import signal
 import smtplib
 import subprocess
@@ -67,12 +68,15 @@ class Installation:
         return postroad(command, *words, *settings)
 
     @contextmanager
-    def up(self) -> Iterator["subprocess.Popen[str]"]:
-        """Running until SIGTERM; `port` is where it listens."""
+    def up(self, warned: str = "") -> Iterator["subprocess.Popen[str]"]:
+        """Running until SIGTERM; `port` is where it listens. `warned`: a line that it says before, as a pattern."""
         command = [*COMMAND, "up", "--config", str(self.file)]
         with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             try:
+                if warned:
+                    first = process.stderr.readline()
+                    assert re.match(warned, first), first
                 self.ready = ready = process.stderr.readline()
                 assert "takes mail in at 127.0.0.1:" in ready, ready
                 self.port = int(ready.partition("127.0.0.1:")[2].split()[0])

@@ -1,9 +1,12 @@
 """Commands as a newcomer meets them: help, usage, exit codes of sysexits, one line for each trouble."""
 
+import io
 import os
 import shlex
+import smtplib
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 from postroad import __version__
 from postroad.cli.main import COMMANDS
 from postroad.tour.story import STEPS
-from tests.cli.installation import COMMAND, ENVIRONMENT, Installation, Said, postroad
+from tests.cli.installation import COMMAND, ENVIRONMENT, Installation, Said, mail, postroad
 
 Run = Callable[..., Said]
 
@@ -91,6 +94,49 @@ def test_wrong_usage_is_64_and_no_traceback(run: Run, words: list[str]) -> None:
 )
 def test_wrong_usage_names_the_help(run: Run, words: list[str], called: str) -> None:
     assert run(*words).err.splitlines()[-1] == f"postroad: `{called} --help` says how it is called"
+
+
+ASKED = {  # what each command needs beside --config
+    **dict.fromkeys(("up", "show", "doctor", "events", "history", "budgets", "manifests", "publish"), ()),
+    **dict.fromkeys(("params", "alias", "domain", "contact", "smarthost", "keys", "held", "outbound"), ("list",)),
+    **dict.fromkeys(("dead", "suppression", "mailbox"), ("list",)),
+    "worker": ("ingest",),
+    "topics": ("plan",),
+    "trace": ("x",),
+    "events": ("mail.received",),
+    "explain": ("a@example.com",),
+}
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_settings_are_where_the_environment_says(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("POSTROAD_CONFIG", "/no where:at/all.toml")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    said = run(command, *ASKED[command])
+    assert (said.code, said.out) == (os.EX_CONFIG, "")
+    assert "/no where:at/all.toml: No such file" in said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "answer"),
+    [
+        pytest.param("a.toml", ["show"], "a.toml: No such file", id="by the environment"),
+        pytest.param("a.toml", ["show", "--config", "b.toml"], "b.toml: No such file", id="the command line beats it"),
+        pytest.param("", ["show"], "nothing is declared yet", id="set to nothing it is not set"),
+        pytest.param("a.toml", ["apply", "{file}"], "a.toml: No such file", id="the installation that apply is for"),
+    ],
+)
+def test_which_settings(
+    run: Run, monkeypatch: pytest.MonkeyPatch, installation: Installation, variable: str, words: list[str], answer: str
+) -> None:
+    monkeypatch.chdir(installation.folder)
+    monkeypatch.setenv("POSTROAD_CONFIG", variable)
+    assert answer in run(*(word.format(file=installation.file) for word in words)).err
+
+
+def test_help_names_the_variable(run: Run) -> None:
+    for words in (["show"], ["up"], ["worker"], ["topics", "plan"], ["alias", "list"]):
+        assert "env var: POSTROAD_CONFIG" in run(*words, "--help").out
 
 
 def not_a_log(installation: Installation) -> None:
@@ -183,8 +229,39 @@ def test_a_port_that_is_taken_is_said(run: Run, installation: Installation) -> N
     )
 
 
-def test_a_store_that_is_none_is_said(run: Run, installation: Installation) -> None:
-    text = installation.file.read_text().replace("file:", "floppy:")
+@pytest.mark.parametrize(
+    ("store", "code", "answer"),
+    [
+        pytest.param("floppy:{folder}", os.EX_CONFIG, "is no object store", id="no such kind"),
+        pytest.param(
+            "file:{file}/objects", os.EX_CANTCREAT, "/objects: File exists: name a folder in", id="a file is in the way"
+        ),
+        pytest.param(
+            "file:/proc/self/mem/objects", os.EX_CANTCREAT, "name a folder in [store] url", id="not even that"
+        ),
+    ],
+)
+def test_a_store_that_cannot_be_used_stops_the_start(
+    run: Run, installation: Installation, store: str, code: int, answer: str
+) -> None:
+    url = store.format(folder=installation.folder, file=installation.file)
+    text = installation.file.read_text().replace(f"file:{installation.folder}/objects", url)
     installation.file.write_text(text)
     said = run("up", "--config", installation.file)
-    assert (said.code, "is no object store" in said.err, said.err.count("\n")) == (os.EX_CONFIG, True, 1)
+    assert (said.code, answer in said.err, said.err.count("\n")) == (code, True, 1), said
+
+
+def test_a_bucket_that_is_away_is_told_and_mails_wait(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I2: it may be back before the next mail."""
+    login = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+    for name, value in {**login, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true"}.items():
+        monkeypatch.setitem(ENVIRONMENT, name, value)
+    text = installation.file.read_text().replace(f"file:{installation.folder}/objects", "s3://mails")
+    installation.file.write_text(text)
+    installation("apply")
+    warned = "postroad: objects in s3://mails: .*: check its address, credentials and rights; mails are answered 451"
+    with installation.up(warned), installation.session() as client, pytest.raises(smtplib.SMTPDataError) as answer:
+        client.send_message(mail(1), "a@example.org", ["sales@example.com"])
+    assert answer.value.smtp_code == 451

@@ -1,7 +1,9 @@
 """`postroad dead`: what a worker could not work on is found by what it died of, and goes back or ends (promise 3)."""
 
+import io
 import os
 import sqlite3
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,8 +97,30 @@ def test_a_dry_run_changes_nothing(poisoned: Running) -> None:
     assert len(poisoned.lines("dead", "list", "--each")) == 3
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "left"),
+    [
+        pytest.param(None, os.EX_USAGE, 3, id="a script has nobody to ask"),
+        pytest.param("n\n", os.EX_USAGE, 3, id="a person says no"),
+        pytest.param("y\n", os.EX_OK, 1, id="a person says yes"),
+    ],
+)
+def test_drop_asks(poisoned: Running, monkeypatch: pytest.MonkeyPatch, typed: str | None, code: int, left: int) -> None:
+    if typed is not None:
+        terminal = io.StringIO(typed)
+        monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(sys, "stdin", terminal)
+    said = poisoned("dead", "drop", "--worker", "routing")
+    assert said.code == code
+    assert ("Drop these 2 letters for ever? [y/N]" in said.err) is (typed is not None)
+    assert ("nothing is dropped: --yes does it without asking" in said.err) is (code != os.EX_OK)
+    poisoned.settle()
+    assert len(poisoned.lines("dead", "list", "--each")) == left
+
+
 def test_what_is_dropped_is_gone(poisoned: Running) -> None:
-    poisoned.good("dead", "drop", "--worker", "routing")
+    assert "would be dropped" in poisoned.good("dead", "drop", "--worker", "routing", "--dry-run")
+    poisoned.good("dead", "drop", "--worker", "routing", "--yes")
     poisoned.settle()
     assert [line["worker"] for line in poisoned.lines("dead", "list")] == ["loop_guard"]
     assert list(poisoned.log.records("mail.received")) == []

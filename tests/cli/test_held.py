@@ -85,7 +85,7 @@ def test_a_rate_is_kept(running: Running) -> None:
         running.mail(**ROBOT)
     started = time.monotonic()
     running.good("held", "release", "--rule", "L7", "--rate", "4")
-    assert 0.5 <= time.monotonic() - started < 4
+    assert time.monotonic() - started >= 0.5
 
 
 def test_drop_asks_and_then_nobody_sees_it(two: Running) -> None:

@@ -99,6 +99,44 @@ def test_what_the_gate_refuses_is_65_with_its_reason_and_the_rest_stands(install
         assert "is the bounce address" in installation("show", "refusal").out
 
 
+def outcomes(installation: Installation, *words: str) -> dict[str, str]:
+    said = installation("apply", "--json", *words)
+    return {line["key"]: line["outcome"] for line in map(json.loads, said.out.splitlines())}
+
+
+def test_a_program_hears_what_became_of_each_change(installation: Installation) -> None:
+    contact = '[[contact]]\nid = 7\naddress = "anna@example.org"\n'
+    installation.declare(DECLARED + contact)
+    keys = ("domain/example.com", "alias/sales@example.com", "contact/7")
+    assert outcomes(installation, "--dry-run") == dict.fromkeys(keys, "planned")
+    assert outcomes(installation) == dict.fromkeys(keys, "waits")
+    with installation.up():
+        soon(lambda: "addresses" in installation("show", "contact/7").out)
+        assert outcomes(installation) == {}
+        installation.declare(DECLARED + contact.replace("anna@", "new@") + JOBS + JOBS.replace("jobs@", "bounce@"))
+        said = installation("apply", "--json")
+    found = {line["key"]: line for line in map(json.loads, said.out.splitlines())}
+    assert {key: line["outcome"] for key, line in found.items()} == {
+        "alias/jobs@example.com": "done",
+        "alias/bounce@example.com": "refused",
+        "contact/7": "done",
+    }
+    assert "is the bounce address" in found["alias/bounce@example.com"]["reason"]
+    assert found["contact/7"]["change"].startswith("~ contact/7: addresses")
+    assert said.code == os.EX_DATAERR
+
+
+def test_a_domain_that_is_not_declared_is_remarked_once(installation: Installation) -> None:
+    """D1: of the directory as it will be."""
+    elsewhere = JOBS.replace("example.com", "example.org")
+    installation.declare(DECLARED + JOBS + elsewhere + elsewhere.replace("jobs", "work"))
+    said = installation("apply", "--dry-run")
+    assert (said.code, said.err.count("\n")) == (os.EX_OK, 1)
+    assert "domain example.org is not declared, answers are sent in the name of example.com" in said.err
+    installation.declare('[parameters]\n"mail.catchall.domain" = "example.org"\n' + elsewhere)
+    assert installation("apply", "--dry-run").err == ""
+
+
 def test_contacts_come_and_go(installation: Installation) -> None:
     with installation.up():
         installation.declare('[[contact]]\nid = 7\naddress = "anna@example.org"\n')

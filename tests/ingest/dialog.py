@@ -92,6 +92,17 @@ async def greeted(port: int) -> AsyncIterator[Client]:
         yield made
 
 
+async def closed(port: int) -> None:
+    """Returns once nobody listens there any more."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionError:
+            return
+        writer.close()
+        await asyncio.sleep(0.02)
+
+
 def trusting() -> ssl.SSLContext:
     """A client that believes any certificate."""
     context = ssl.create_default_context()

@@ -167,6 +167,10 @@ async def test_only_so_many_files_are_in_memory_and_who_does_not_read_is_cut(mon
         slow.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert (await asyncio.to_thread(slow.recv, 12)).startswith(b"HTTP/1.1 200")
         assert (await ask(port, path)).status == 503
-        await asyncio.sleep(0.8)
-        assert (await ask(port, await link(world))).status == 200
+        other = await link(world)
+        answers = [await ask(port, other)]
+        while answers[-1].status == 503:  # the test's time-out ends it
+            await asyncio.sleep(0.1)
+            answers.append(await ask(port, other))
+        assert answers[-1].status == 200
         slow.close()

@@ -106,7 +106,7 @@ async def test_a_header_that_does_not_come_is_cut(sent: bytes, before: bytes) ->
         slow.send(sent)
         assert await slow.status() == 408
         assert await slow.ended() == b""
-        assert 0.2 < time.monotonic() - started < 3
+        assert 0.2 < time.monotonic() - started < 20
 
 
 async def test_a_header_that_comes_octet_by_octet_is_cut_and_stops_nobody() -> None:
@@ -115,24 +115,24 @@ async def test_a_header_that_comes_octet_by_octet_is_cut_and_stops_nobody() -> N
         other.send(POST)
         assert await other.status() == 202
         assert await slow.status() in (408, 0)  # what is still sent may cut the answer off
-        await asyncio.wait_for(dripping, 2)
+        await asyncio.wait_for(dripping, 20)
 
 
 async def test_a_mail_may_come_slower_than_a_header() -> None:
     """Its own time is body_timeout."""
-    async with door(header_timeout=0.2, body_timeout=5.0) as port, client(port) as slow:
+    async with door(header_timeout=1.0, body_timeout=30.0) as port, client(port) as slow:
         slow.send(HEAD.encode() + b"\r\n" + MAIL[:20])
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         slow.send(MAIL[20:])
         assert await slow.status() == 202
 
 
 async def test_asking_first_takes_as_long_as_a_mail() -> None:
-    async with door(header_timeout=0.2, body_timeout=5.0) as port, client(port) as slow:
+    async with door(header_timeout=1.0, body_timeout=30.0) as port, client(port) as slow:
         slow.send(HEAD.encode() + b"Expect: 100-continue\r\n\r\n")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         slow.send(MAIL)
-        assert b" 202 " in (await asyncio.wait_for(slow._reader.readuntil(b"}"), 5))
+        assert b" 202 " in (await asyncio.wait_for(slow._reader.readuntil(b"}"), 20))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
         assert await one.status() == 202
         started = time.monotonic()
         assert await one.ended() == b""
-        assert 0.2 < time.monotonic() - started < 3
+        assert 0.2 < time.monotonic() - started < 20
 
 
 def forwarded(peer: str) -> bytes:

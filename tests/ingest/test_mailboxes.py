@@ -221,12 +221,12 @@ async def test_idle_takes_a_mail_when_it_comes(server: MailServer, world: World)
     async with world.door() as opened:
         await until(lambda: opened._polled and opened._polled[row.name]._idling)
         server.append(row, mail(1))
-        await until(lambda: world.subjects == ["Mail 1"] and server.seen(row) == [1], seconds=8)
+        await until(lambda: world.subjects == ["Mail 1"] and server.seen(row) == [1])
         await until(lambda: opened._polled[row.name]._idling)
         server.append(row, mail(2))
-        await until(lambda: world.subjects[1:] == ["Mail 2"], seconds=8)
+        await until(lambda: world.subjects[1:] == ["Mail 2"])
         started = time.monotonic()
-    assert time.monotonic() - started < 2  # a stop does not wait for what is only waited for
+    assert time.monotonic() - started < 10  # a stop does not wait for what is only waited for
 
 
 async def test_idle_is_renewed(server: MailServer, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,18 +287,18 @@ async def test_d8_follows_the_directory(server: MailServer, world: World, protoc
         await asyncio.sleep(0.3)
         assert not opened._polled  # a draft is not polled
         world.declare(msgspec.structs.replace(row, confirmed=True))
-        await until(lambda: world.subjects == ["Mail 1"], seconds=3)
+        await until(lambda: world.subjects == ["Mail 1"])
         world.declare(msgspec.structs.replace(row, confirmed=True, version=9))
         former = opened._polled[row.name]
         await asyncio.sleep(0.2)
         assert opened._polled[row.name] is former  # nothing that matters changed
         world.declare(msgspec.structs.replace(row, confirmed=True, record_type="crm.lead"))
-        await until(lambda: opened._polled.get(row.name) not in (None, former), seconds=3)
+        await until(lambda: opened._polled.get(row.name) not in (None, former))
         server.append(row, mail(2))
-        await until(lambda: world.subjects[1:] == ["Mail 2"], seconds=5)
+        await until(lambda: world.subjects[1:] == ["Mail 2"])
         assert world.events[1].record_type == "crm.lead"
         world.remove(row)
-        await until(lambda: not opened._polled and not opened._ending, seconds=5)
+        await until(lambda: not opened._polled and not opened._ending)
         server.append(row, mail(3))
         await asyncio.sleep(1.3)
     assert len(world.events) == 2

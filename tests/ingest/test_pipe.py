@@ -168,6 +168,7 @@ def store_in_memory(installation: Installation) -> None:
 
 
 def store_is_a_file(installation: Installation) -> None:
+    shutil.rmtree(installation.folder / "objects")  # a start has tried it
     (installation.folder / "objects").write_text("")
 
 
@@ -191,7 +192,7 @@ def no_broker(installation: Installation) -> None:
         pytest.param(None, [], b"", os.EX_DATAERR, "no mail on standard input", id="nothing"),
         pytest.param(log_is_none, [], b"", os.EX_DATAERR, "no mail on standard input", id="nothing, and no log"),
         pytest.param(log_is_none, [], MAIL, os.EX_TEMPFAIL, "check the path", id="no log"),
-        pytest.param(store_is_a_file, [], MAIL, os.EX_TEMPFAIL, "check the disk and the folder", id="no store"),
+        pytest.param(store_is_a_file, [], MAIL, os.EX_TEMPFAIL, "name a folder in [store] url", id="no store"),
         pytest.param(store_in_memory, [], MAIL, os.EX_TEMPFAIL, "ends with this command", id="a store in memory"),
         pytest.param(relative_store, [], MAIL, os.EX_TEMPFAIL, "name a whole path", id="a store somewhere"),
         pytest.param(unknown_key, [], MAIL, os.EX_TEMPFAIL, "did you mean 'smtp'", id="settings with a slip"),

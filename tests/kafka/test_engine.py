@@ -133,6 +133,7 @@ async def test_the_largest_state_is_written_and_restored(broker: Cluster) -> Non
             await caught_up(kafka, growing)
 
     (state,) = (await states(kafka, growing)).values()
+    assert isinstance(state, COUNTING.state)
     assert {"a0", "a1"} < state.seen.keys()
     assert not await records(kafka, "trial.dead")
 

@@ -1,6 +1,7 @@
 """Kafka over TLS with a login, and static membership: every client of ours, on a real broker."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from postroad.runtime.kafka import settings
 from postroad.runtime.reach import KafkaReach
 from postroad.runtime.worker import Unavailable
 from tests.conformance.stages import COUNTING, STAGES, trial
-from tests.support.kafka import cluster_settings, fresh_topics, publish
+from tests.support.kafka import PARTITIONS, cluster_settings, fresh_topics, publish, until
 from tests.support.secure_broker import PASSWORD, USER, Secure, secure_broker
-from tests.support.trial_worker import programs
+from tests.support.trial_worker import Program, programs
 from tests.support.trials import audited, begun, past
 
 
@@ -85,6 +86,9 @@ async def test_a_login_is_taken_or_refused_in_words(
         pytest.param({"sasl": "SCRAM-SHA-256", "password": "env:HOME"}, "needs username", id="nobody's password"),
         pytest.param({"tls": True, "ca_file": "/nowhere.pem"}, "no PEM files", id="no such authority"),
         pytest.param({"tls": True, "certificate": "/nowhere.pem"}, "no PEM files", id="no such certificate"),
+        pytest.param({"certificate": "a", "key": "b"}, "certificate and key without tls", id="a certificate, no TLS"),
+        pytest.param({"ca_file": "a"}, "ca_file without tls: set tls = true", id="an authority, no TLS"),
+        pytest.param({"tls": True, "key": "b"}, "key without certificate", id="a key of no certificate"),
         pytest.param({"instance": "env:NOT_THERE"}, "instance: the variable NOT_THERE", id="no such variable"),
         pytest.param({"sasl": "SCRAM-SHA-512", "username": "env:NOT_THERE"}, "username: the variable", id="nor user"),
     ],
@@ -114,17 +118,24 @@ async def test_a_restart_within_the_session(
     def as_(name: str) -> Kafka:
         return msgspec.structs.replace(kafka, instance=name if named else "")
 
-    def recovered() -> int:
-        return sum(line.get("event") == "recovered" for line in steady.lines())
+    def assigned(program: Program) -> list[list[int]]:
+        return [line["partitions"] for line in program.lines() if line.get("event") == "assigned"]
 
-    with programs(tmp_path, as_("worker-0")) as stays, programs(tmp_path, as_("worker-1")) as restarts:
+    async def agreed() -> bool:
+        shares = [partitions[-1] for partitions in map(assigned, (steady, other)) if partitions]
+        return all(shares) and sorted(itertools.chain(*shares)) == list(range(PARTITIONS))
+
+    folders = [tmp_path / name for name in ("stays", "restarts")]
+    for folder in folders:
+        folder.mkdir()
+    with programs(folders[0], as_("worker-0")) as stays, programs(folders[1], as_("worker-1")) as restarts:
         steady = stays.start(COUNTING.name)
         steady.wait_for("recovered")
         other = restarts.start(COUNTING.name)
         other.wait_for("recovered", within=60)
-        await asyncio.sleep(3)  # until the two have agreed
-        before = recovered()
+        await until(agreed)
+        before = len(assigned(steady))
         other.stop()
         restarts.start(COUNTING.name).wait_for("recovered", within=60)
         await asyncio.sleep(3)
-        assert (recovered() > before) == moved
+        assert (len(assigned(steady)) > before) == moved

@@ -174,7 +174,7 @@ def test_the_log_calls_are_found() -> None:
     assert {"process.py", "session.py", "mailboxes.py", "runner.py", "connection.py"} <= found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(local=LOCALS.map("canary{}".format), domain=st.sampled_from(["example.com", "[192.0.2.1]", "exämple.de", ""]))
 def test_no_log_call_tells_an_address(local: str, domain: str) -> None:
     """Each call of our code, with an address in all that it is given, and in the error that it tells of."""

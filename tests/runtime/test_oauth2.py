@@ -216,7 +216,7 @@ def never(connection: socket.socket) -> None:
 
 def drop_by_drop(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-    for _ in range(20):
+    for _ in range(200):
         connection.sendall(b" ")
         time.sleep(0.1)
 
@@ -238,7 +238,7 @@ def test_no_endpoint_is_waited_for_for_ever(
         url, started = f"http://127.0.0.1:{server.getsockname()[1]}/", time.monotonic()
         with pytest.raises(OAuth2Unavailable, match="cannot be had"):
             AccessTokens().token(credentials(TokenEndpoint(url)), SECRETS.get)
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 10
         thread.join(5)
 
 

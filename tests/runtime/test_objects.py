@@ -6,6 +6,8 @@ import hashlib
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,11 @@ from pathlib import Path
 import pytest
 from obstore.store import from_url
 
+from postroad.runtime import objects
 from postroad.runtime.files import FileStore
-from postroad.runtime.objects import BucketStore, open_store
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.objects import BucketStore, MemoryStore, away, keeps, open_store
+from postroad.runtime.worker import ObjectStore, Unavailable, Unusable
+from postroad_schemas.values import ObjectRef
 
 CONTENT = b"Subject: hello\r\n\r\nworld\r\n"
 REF = f"sha256/{hashlib.sha256(CONTENT).hexdigest()}"
@@ -136,29 +140,36 @@ async def test_a_disk_that_gets_full_leaves_no_half_of_a_file(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("error", "advice"),
+    ("error", "advice", "for_good"),
     [
-        pytest.param(errno.ENOSPC, "free disk space", id="full"),
-        pytest.param(errno.EROFS, "mount it writable", id="read-only"),
-        pytest.param(errno.EACCES, "let postroad's user write there", id="no right to"),
-        pytest.param(errno.EIO, "check the disk", id="broken"),
+        pytest.param(errno.ENOSPC, "free disk space", False, id="full"),
+        pytest.param(errno.EROFS, "mount it writable", True, id="read-only"),
+        pytest.param(errno.EACCES, "let postroad's user write there", True, id="no right to"),
+        pytest.param(errno.EIO, "check the disk", False, id="broken"),
     ],
 )
 async def test_a_failing_disk_is_unavailable_and_says_what_to_do(
-    error: int, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: int, advice: str, for_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: int) -> None:
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(Unavailable, match=advice):
-        await open_store(f"file:{tmp_path}").put(CONTENT)
+    store = open_store(f"file:{tmp_path}")
+    with pytest.raises(Unavailable, match=advice) as raised:
+        await store.put(CONTENT)
+    assert isinstance(raised.value, Unusable) is for_good
     assert not files(tmp_path)
+    if for_good:
+        with pytest.raises(Unusable, match=advice):
+            await away(store)
+    else:
+        assert advice in await away(store)  # a start goes on
 
 
 async def test_a_folder_that_is_a_file_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "objects").write_bytes(b"")
-    with pytest.raises(Unavailable, match="check the disk and the folder"):
+    with pytest.raises(Unusable, match="name a folder in"):
         await FileStore(tmp_path / "objects").put(CONTENT)
 
 
@@ -174,14 +185,66 @@ def test_an_url_that_names_no_store_is_refused(url: str, words: str) -> None:
         open_store(url)
 
 
-async def test_a_bucket_that_cannot_be_reached_is_unavailable() -> None:
+def nowhere() -> BucketStore:
     """Nothing listens on port 1 of the loopback."""
-    store = BucketStore(
-        from_url("http://127.0.0.1:1/", client_options={"allow_http": True}, retry_config={"max_retries": 0}),
-        "http://127.0.0.1:1/",
+    url = "http://127.0.0.1:1/"
+    return BucketStore(from_url(url, client_options={"allow_http": True}, retry_config={"max_retries": 0}), url)
+
+
+async def test_a_bucket_that_cannot_be_reached_is_unavailable() -> None:
+    store = nowhere()
+    for asked in (store.get(REF), store.put(CONTENT), store.delete(REF)):
+        with pytest.raises(Unavailable, match="check its address") as raised:
+            await asked
+        assert not isinstance(raised.value, Unusable)
+        assert "\n" not in str(raised.value)
+
+
+# At a start
+
+
+async def test_a_store_that_keeps_what_it_is_given_is_as_it_was(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    assert await keeps(store)
+    assert await away(store) == ""
+    assert not files(tmp_path)
+
+
+class Forgetful(MemoryStore):
+    async def get(self, ref: str) -> bytes:
+        raise LookupError(ref)
+
+
+class Slow(MemoryStore):
+    async def put(self, content: bytes) -> ObjectRef:
+        await asyncio.sleep(30)
+        return await super().put(content)
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        pytest.param(nowhere(), "check its address, credentials and rights", id="nobody there"),
+        pytest.param(Forgetful(), "gave back other bytes", id="it keeps nothing"),
+        pytest.param(Slow(), "does not answer within 0.2 seconds", id="no answer"),
+    ],
+)
+async def test_a_store_that_is_away_at_a_start(store: ObjectStore, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "START_SECONDS", 0.2 if isinstance(store, Slow) else 20)
+    assert words in await away(store)
+
+
+def test_a_process_that_could_not_reach_its_bucket_ends_as_it_says() -> None:
+    """Tasks of the library that outlive the interpreter would abort it, whatever its exit code was to be."""
+    program = (
+        "import asyncio, sys; from postroad.runtime.objects import away, open_store\n"
+        "sys.exit(7 if asyncio.run(away(open_store('s3://bucket'))) else 0)"
     )
-    with pytest.raises(Unavailable, match="check its address"):
-        await store.get(REF)
+    near = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    login = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **near, **login}
+    running = [subprocess.Popen([sys.executable, "-c", program], env=env) for _ in range(3)]
+    assert [each.wait(60) for each in running] == [7, 7, 7]
 
 
 async def test_folders_that_were_taken_away_are_made_again_and_nothing_is_said_to_be_kept_meanwhile(

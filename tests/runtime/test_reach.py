@@ -15,7 +15,7 @@ from tests.runtime.running import blacklisted, heard, running
 
 async def until(holds: Callable[[], bool]) -> None:
     """The inbox is looked at ten times a second."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

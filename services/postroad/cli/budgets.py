@@ -11,6 +11,7 @@ from postroad.cli.propose import Where, directory_of, json_line, nothing, standi
 from postroad.explain.budgets import Fill, filled
 from postroad.loop_guard.budgets import BUDGETS
 from postroad.runtime.state import states
+from postroad.runtime.words import counted
 
 
 def budgets(
@@ -27,7 +28,7 @@ def budgets(
     for fill in found:
         print(json_line(msgspec.to_builtins(fill)) if where.json else _told(fill))
     if not found and not where.json:
-        nothing(where, f"of {len(ledgers)} budgets none is used to {near:.0%} or more")
+        nothing(where, f"of {counted(len(ledgers), 'budget')} none is used to {near:.0%} or more")
     return os.EX_OK
 
 

@@ -13,7 +13,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import Where, Who, absent, json_line, nothing, plain
+from postroad.cli.propose import Where, Who, absent, agreed, json_line, nothing, plain
 from postroad.explain.held import age, how_long, per_second
 from postroad.runtime.letters import Letter, ended, sent_back, unresolved, workers
 from postroad.runtime.reach import Reach
@@ -66,9 +66,9 @@ def list_(
     where: Where = Where(),  # noqa: B008
 ) -> int:
     """What lies there, grouped by what it died of: how many, since when, one of them, its words."""
-    now = datetime.now(UTC)
+    now, reached = datetime.now(UTC), where.reach()
     try:
-        found = chosen.of(where.reach(), now)
+        found = chosen.of(reached, now)
     except ValueError as error:
         return complain(str(error), os.EX_USAGE)
     if each:
@@ -143,6 +143,7 @@ def drop(
     chosen: Chosen = Chosen(),
     rate: Annotated[str, Parameter(help="So many a second, such as 5/s.")] = "100/s",
     dry_run: Annotated[bool, Parameter(negative="", help="Only say which.")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
     who: Who = Who(),  # noqa: B008
 ) -> int:
     """End letters: what they asked for will not happen. Their bytes stay as long as the topic keeps them.
@@ -156,7 +157,7 @@ def drop(
     def on(letter: Letter) -> Sequence[Record]:
         return (ended(letter, "dropped", who.name, datetime.now(UTC)),)
 
-    return _each(ids, chosen, rate, who, "dropped", on, dry_run=dry_run)
+    return _each(ids, chosen, rate, who, "dropped", on, dry_run=dry_run, ask=not yes)
 
 
 def _each(
@@ -168,6 +169,7 @@ def _each(
     on: Callable[[Letter], Sequence[Record]],
     *,
     dry_run: bool,
+    ask: bool = False,
 ) -> int:
     if bool(ids) == bool(chosen):
         return complain("name letters by their IDs, or several by --worker, --reason, --topic, --type", os.EX_USAGE)
@@ -182,6 +184,9 @@ def _each(
     wanted = [found[id_] for id_ in dict.fromkeys(ids)] or list(found.values())
     if not wanted and not who.json:
         return complain("no dead letters are meant", os.EX_OK)
+    several = "this letter" if len(wanted) == 1 else f"these {len(wanted)} letters"
+    if ask and wanted and not dry_run and not agreed(f"Drop {several} for ever?"):
+        return complain("nothing is dropped: --yes does it without asking", os.EX_USAGE)
     return _in_turns(
         wanted, per_turn, reached, who.json, f"would be {done}" if dry_run else done, None if dry_run else on
     )

@@ -41,11 +41,11 @@ def doctor(
     offline: Annotated[bool, Parameter(negative="", help="Ask neither DNS nor mail servers.")] = False,
     where: Where = Where(),  # noqa: B008  # frozen
 ) -> int:
-    """Look at the whole installation: log or brokers, topics, store, directory, servers, secrets, certificates, clock,
-    disks, and the DNS of every alias domain.
+    """Look at the whole installation: log or brokers, topics, store, directory, servers, mailboxes, secrets,
+    certificates, clock, disks, and the DNS of every alias domain.
 
-    Nothing is changed; one object is written to the store, read and deleted. Exit code 0 if nothing is wrong, 69 if
-    something does not answer, else 78.
+    Nothing is changed; each mailbox is logged in to; one object is written to the store, read and deleted. Exit code 0
+    if nothing is wrong, 69 if something does not answer, else 78.
     """
     from postroad.cli.doctor_all import look
 

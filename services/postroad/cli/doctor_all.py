@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from postroad.cli import doctor_declared, doctor_ground
+from postroad.cli import doctor_declared, doctor_ground, doctor_mailboxes
 from postroad.cli.doctor_dns import examine
 from postroad.cli.doctor_ground import Ground
 from postroad.cli.finding import Finding, Installation, State
@@ -37,6 +37,10 @@ async def look(where: Where, addresses: tuple[Address, ...], asked: Resolver | N
             tell(finding)
     relay = built_in_server(config.relay)
     for finding in await doctor_declared.servers(view, relay) if asked else ():
+        tell(finding)
+    for finding in doctor_declared.providers(view, relay, config.http.webhooks):
+        tell(finding)
+    for finding in await doctor_mailboxes.logins(view) if asked else ():
         tell(finding)
     for finding in doctor_declared.secrets(doctor_declared.references(config, view)):
         tell(finding)

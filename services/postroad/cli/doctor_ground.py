@@ -12,8 +12,9 @@ from postroad.cli.finding import Finding, State
 from postroad.runtime import doctor_clock
 from postroad.runtime.config import Config, ConfigError
 from postroad.runtime.kafka import topics, workers
-from postroad.runtime.objects import open_store
+from postroad.runtime.objects import keeps, open_store
 from postroad.runtime.reach import FileReach
+from postroad.runtime.words import counted
 from postroad.runtime.worker import Unavailable
 
 TOLD = 10  # differences of topics; the others are counted
@@ -62,15 +63,14 @@ async def broker(ground: Ground) -> AsyncIterator[Finding]:
         yield Finding("broker", State.WRONG, str(error))
         return
     except Unavailable as error:
-        yield Finding("broker", State.DOWN, f"{error}: is it running, and is [kafka] right?")
+        yield Finding("broker", State.DOWN, str(error))
         return
+    copies = counted(kafka.replication, "copy", "copies")
     if nodes < kafka.replication:
-        words = (
-            f"{nodes} brokers at {kafka.bootstrap}, {kafka.replication} copies wanted: start more, or set replication"
-        )
+        words = f"{counted(nodes, 'broker')} at {kafka.bootstrap}, {copies} wanted: start more, or set replication"
         yield Finding("broker", State.WRONG, words)
     else:
-        yield Finding("broker", State.OK, f"{nodes} at {kafka.bootstrap}, {kafka.replication} copies of everything")
+        yield Finding("broker", State.OK, f"{counted(nodes, 'broker')} at {kafka.bootstrap}, {copies} of everything")
     for finding in of_topics(topics.changes(wanted, existing), len(wanted)):
         yield finding
 
@@ -78,7 +78,7 @@ async def broker(ground: Ground) -> AsyncIterator[Finding]:
 def of_topics(changes: tuple[topics.Change, ...], count: int) -> Iterator[Finding]:
     """What the catalogue and the cluster differ in."""
     if not changes:
-        yield Finding("topics", State.OK, f"{count}, all as they must be")
+        yield Finding("topics", State.OK, f"{counted(count, 'topic')}, all as they must be")
     for change in changes[:TOLD]:
         what = change.words if change.refused else f"`postroad topics apply` would {change.words}"
         yield Finding("topics", State.WRONG, f"{change.topic.name}: {what}")
@@ -92,18 +92,13 @@ async def store(ground: Ground) -> AsyncIterator[Finding]:
     if url == "memory:":
         yield Finding("store", State.WRONG, "memory: forgets every mail at the end of the process: set [store] url")
         return
-    content = b"postroad doctor " + os.urandom(16)
     try:
-        opened = open_store(url)
-        ref = (await opened.put(content)).ref
-        read = await opened.get(ref)
-        await opened.delete(ref)
+        same = await keeps(open_store(url))
     except ValueError as error:
         yield Finding("store", State.WRONG, str(error))
-    except (Unavailable, OSError, LookupError) as error:
+    except (Unavailable, OSError) as error:
         yield Finding("store", State.DOWN, str(error))
     else:
-        same = read == content
         words = "writes, reads and deletes" if same else "gave back other bytes than it was given: do not use it"
         yield Finding("store", State.OK if same else State.WRONG, f"{url} {words}")
 

@@ -52,9 +52,9 @@ class Chosen:
 @app.command(name="list")
 def list_(*, chosen: Chosen = Chosen(), where: Where = Where()) -> int:  # noqa: B008  # frozen
     """Every mail that waits: since when, the rule that holds it and why, from whom, to whom."""
-    now = datetime.now(UTC)
+    now, waiting = datetime.now(UTC), _held(where.reach())
     try:
-        found = chosen.filter().of(_held(where.reach()).values(), now)
+        found = chosen.filter().of(waiting.values(), now)
     except ValueError as error:
         return complain(str(error), os.EX_USAGE)
     for held in found:

@@ -26,6 +26,7 @@ from postroad.cli.propose import (
 from postroad.ingest.doors.mailboxes import open_session
 from postroad.ingest.doors.polling import MailboxError, Seen
 from postroad.runtime.reach import Reach
+from postroad.runtime.words import counted
 from postroad_schemas import event_id
 from postroad_schemas.directory import (
     Credentials,
@@ -162,14 +163,15 @@ def confirm(name: str, /, *, who: Who = Who()) -> int:  # noqa: B008
     if not isinstance(row, IncomingMailbox):
         return absent("incoming mailbox", name, _names(found))
     try:
-        seen = _login(row)
+        seen = log_in(row)
     except MailboxError as error:
         return complain(f"{name} is not confirmed: {error}", os.EX_UNAVAILABLE)
     _tell(row, seen, who.json)
     return _propose(reached, row, who)
 
 
-def _login(row: IncomingMailbox) -> Seen:
+def log_in(row: IncomingMailbox) -> Seen:
+    """What is seen there. Raises MailboxError."""
     session = open_session(row)
     try:
         return session.seen()
@@ -181,16 +183,20 @@ def _tell(row: IncomingMailbox, seen: Seen, json: bool) -> None:
     if json:
         print(json_line({"mailbox": row.name, "saw": {name: getattr(seen, name) for name in Seen.__slots__}}))
         return
+    print(f"{row.name}: {saw(row, seen)}; can {', '.join(seen.capabilities) or 'little'}", flush=True)
+    for remark in seen.remarks:
+        complain(f"{row.name}: {remark}", os.EX_OK)
+
+
+def saw(row: IncomingMailbox, seen: Seen) -> str:
+    """Whose login worked, and what it saw."""
     folder = f" in {seen.folder}" if seen.folder else ""
     oauth2 = row.credentials.oauth2
     by = f" by a token of {oauth2.token_url}" if oauth2 else ""
-    print(
-        f"{row.name}: logged in at {row.host}:{row.port} as {row.credentials.username}{by}; "
-        f"{seen.messages} messages{folder}, {seen.unseen} to be taken; can {', '.join(seen.capabilities) or 'little'}",
-        flush=True,
+    return (
+        f"logged in at {row.host}:{row.port} as {row.credentials.username}{by}; "
+        f"{counted(seen.messages, 'message')}{folder}, {seen.unseen} to be taken"
     )
-    for remark in seen.remarks:
-        complain(f"{row.name}: {remark}", os.EX_OK)
 
 
 def _propose(reached: Reach, row: IncomingMailbox, who: Who) -> int:

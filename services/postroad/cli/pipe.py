@@ -3,10 +3,8 @@
 import asyncio
 import os
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,6 +14,7 @@ from cyclopts import Parameter
 
 from postroad.cli.main import complain
 from postroad.cli.options import Bootstrap, Settings, settings_of
+from postroad.cli.within import within
 from postroad.ingest.accept import Origin, accept
 from postroad.ingest.doors.envelope import envelope
 from postroad.runtime.config import Config
@@ -99,21 +98,9 @@ async def _take(settings: Config, value: Envelope) -> None:
 
 
 async def _within(seconds: float, ask: Callable[[], R]) -> R:
-    """What the log answers. Raises Unavailable after that time: brokers that lost their others may never answer.
-
-    In a thread that ends with this process, which must not wait for it.
-    """
-    loop, answer = asyncio.get_running_loop(), Future[R]()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
+    """What the log answers. Raises Unavailable after that time: brokers that lost their others may never answer."""
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(answer, loop=loop), seconds)
+        return await within(seconds, ask)
     except TimeoutError:
         raise Unavailable(f"the log does not answer within {seconds:g} seconds") from None
 

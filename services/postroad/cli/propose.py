@@ -85,7 +85,7 @@ def propose(who: Who, row: DirectoryRow | None = None, remove: str = "") -> int:
     """Asks the gate for a row, for the end of one, or for a rename; prints what stands then. Gives the exit code."""
     reached, now = who.reach(), datetime.now(UTC)
     row = clean(row) if row is not None else None
-    stands_as = None if row is None else _as_stored(row, standing(reached))
+    stands_as = None if row is None else as_stored(row, standing(reached))
     key = row_key(stands_as) if stands_as is not None else remove
     new_id = event_id("proposed", now.isoformat(), who.name, key)
     proposal = RowProposed(event_id=new_id, occurred_at=now, trace_id=new_id, row=row, remove=remove, by=who.name)
@@ -103,7 +103,7 @@ def propose(who: Who, row: DirectoryRow | None = None, remove: str = "") -> int:
     return os.EX_OK
 
 
-def _as_stored(row: DirectoryRow, found: Mapping[str, Any]) -> DirectoryRow:
+def as_stored(row: DirectoryRow, found: Mapping[str, Any]) -> DirectoryRow:
     """D5: some parameters are fields of the default alias domain under their old names."""
     if not isinstance(row, Parameter) or row.name not in DOMAIN_FIELDS:
         return row

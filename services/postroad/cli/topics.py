@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import cyclopts
 import msgspec
 
-from postroad.cli.options import hush
-from postroad.cli.worker import Bootstrap, Settings, refused, settings_of
+from postroad.cli.options import Settings, hush
+from postroad.cli.worker import Bootstrap, refused, settings_of
 from postroad.runtime.config import Config, ConfigError
 from postroad.runtime.worker import Unavailable
 
@@ -128,5 +128,5 @@ def _answering(
     except (ConfigError, ValueError) as error:
         return refused("topics", str(error), os.EX_CONFIG)
     except Unavailable as error:
-        return refused("topics", f"{error}; is it running there? `postroad broker start` starts one", os.EX_UNAVAILABLE)
+        return refused("topics", f"{error} `postroad broker start` starts one", os.EX_UNAVAILABLE)
     return code

@@ -19,12 +19,12 @@ from postroad.routing.worker import WORKER as ROUTING
 from postroad.runtime import logs, tracing
 from postroad.runtime.config import Config
 from postroad.runtime.embedded import Embedded
-from postroad.runtime.objects import open_store
+from postroad.runtime.objects import away, open_store
 from postroad.runtime.observe.observer import UP, Observer
 from postroad.runtime.observe.store import TimedStore
 from postroad.runtime.redaction import redactor
 from postroad.runtime.signing import sign_with_own_key
-from postroad.runtime.worker import Worker
+from postroad.runtime.worker import ObjectStore, Unusable, Worker
 
 
 def workers(config: Config) -> tuple[Worker, ...]:
@@ -45,10 +45,15 @@ def up(*, config: Settings = None) -> int:
         return complain(str(error), os.EX_CONFIG)
     logs.configure(settings.logs)
     embedded = Embedded(Path(settings.log.path), workers(settings), TimedStore(store), settings)
-    return asyncio.run(_observed(embedded, settings))
+    return asyncio.run(_observed(embedded, settings, store))
 
 
-async def _observed(embedded: Embedded, settings: Config) -> int:
+async def _observed(embedded: Embedded, settings: Config, store: ObjectStore) -> int:
+    try:
+        if words := await away(store):
+            complain(f"{words}; mails are answered 451 until it is there", os.EX_OK)
+    except Unusable as error:
+        return complain(str(error), os.EX_CANTCREAT)
     async with Observer(UP, settings.metrics) as observer:
         with tracing.exporting(settings.traces, UP):
             return await _run(embedded, settings, observer)

@@ -9,6 +9,7 @@ from typing import Annotated
 import cyclopts
 import msgspec
 
+from postroad.cli.options import Settings
 from postroad.runtime.config import Config, ConfigError, load
 from postroad_schemas import WORKERS
 
@@ -18,10 +19,6 @@ Bootstrap = Annotated[
         name="--kafka", help="The cluster, as HOST:PORT; several with commas. By default `bootstrap` of the settings."
     ),
 ]
-Settings = Annotated[
-    Path | None, cyclopts.Parameter(name="--config", help="Settings; without it everything has its default.")
-]
-
 MetricsPort = Annotated[
     int | None,
     cyclopts.Parameter(

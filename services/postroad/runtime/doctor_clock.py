@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings, topics
+from postroad.runtime.kafka.trouble import words
 from postroad.runtime.worker import Unavailable
 from postroad_schemas import TOPICS
 
@@ -51,6 +52,8 @@ async def topics_ahead(kafka: Kafka, now: datetime) -> list[str]:
         found = await consumer.offsets_for_times(dict.fromkeys(partitions, moment))
         return sorted({at.topic for at, first in found.items() if first is not None})
     except (KafkaError, OSError, LookupError) as error:
-        raise Unavailable(f"the times of records cannot be read from {kafka.bootstrap}: {error}") from error
+        raise Unavailable(
+            f"the times of records cannot be read from {kafka.bootstrap}: {words(error, kafka)}"
+        ) from error
     finally:
         await settings.close(consumer)

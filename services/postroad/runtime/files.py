@@ -15,7 +15,7 @@ from typing import TypeVar
 from postroad.runtime.journal import Journal, Written, sync, sync_folder, write_all
 from postroad.runtime.named import absent, digest, hex_of
 from postroad.runtime.together import Together
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.worker import Unavailable, Unusable
 from postroad_schemas.values import ObjectRef
 
 R = TypeVar("R")
@@ -27,9 +27,14 @@ _ADVICE = {
     errno.ENOSPC: "free disk space",
     errno.EDQUOT: "free disk space or raise the quota",
     errno.EFBIG: "raise the limit on the size of files",
+    errno.EIO: "check the disk",
+}
+_ADVICE_FOR_GOOD = {
     errno.EACCES: "let postroad's user write there",
     errno.EPERM: "let postroad's user write there",
     errno.EROFS: "mount it writable",
+    errno.ENOTDIR: "name a folder in [store] url",
+    errno.EEXIST: "name a folder in [store] url",
 }
 
 log = logging.getLogger(__name__)
@@ -75,8 +80,11 @@ class FileStore:
             return await work
         except OSError as error:
             self._lasting.clear()  # somebody may have taken the folders away
+            words = f"objects in {self._folder}: {error.strerror}"
+            if advice := _ADVICE_FOR_GOOD.get(error.errno or 0):
+                raise Unusable(f"{words}: {advice}") from error
             advice = _ADVICE.get(error.errno or 0, "check the disk and the folder")
-            raise Unavailable(f"objects in {self._folder}: {error.strerror}: {advice}") from error
+            raise Unavailable(f"{words}: {advice}") from error
 
     def _put_small(self, puts: Sequence[Sequence[bytes]]) -> list[list[ObjectRef]]:
         """Of a few, each as it is; of many, first all in the journal, with one sync, then each in its place."""

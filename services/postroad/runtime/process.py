@@ -30,7 +30,7 @@ from postroad.runtime.observe.held import HeldTable
 from postroad.runtime.observe.observer import Observer
 from postroad.runtime.observe.store import TimedStore
 from postroad.runtime.observe.watch import Standing, Watch
-from postroad.runtime.worker import Door, ObjectStore, Tools, Unavailable, Worker
+from postroad.runtime.worker import Door, ObjectStore, Tools, Unavailable, Unusable, Worker
 from postroad.stage import Stage
 from postroad.views import Views
 
@@ -93,6 +93,8 @@ async def run(
                 log.warning(observed.trouble, worker=worker.name)
             stack.enter_context(tracing.exporting(config.traces, worker.name))
             return await _run(worker, config, store or _open_store, stopping, stack, times, observed)
+    except Unusable as error:
+        return _ended(worker, os.EX_CANTCREAT, error)
     except Unavailable as error:
         return _ended(worker, os.EX_UNAVAILABLE, error)
     except (Misconfigured, ConfigError, LookupError) as error:
@@ -129,7 +131,7 @@ async def _run(
     runners: list[Runner] = [_stage_runner(stage, kafka, views, times) for stage in worker.stages]
     doors: list[Door] = []
     if worker.sendings or worker.doors:
-        opened = TimedStore(store(config.store.url))
+        opened = await _opened(store, config.store.url, worker)
         tools = Tools(publisher, views, opened, lambda: datetime.now(UTC), config)
         for sending in worker.sendings:
             caller = sending.open(tools)
@@ -199,10 +201,8 @@ async def _started(publisher: Publisher, stopping: asyncio.Event, within: float)
 
 async def _check_topics(worker: Worker, kafka: Kafka) -> None:
     if absent := await topics.missing(kafka, topics_of(worker, kafka)):
-        raise Misconfigured(
-            f"{len(absent)} topics are missing ({', '.join(absent[:5])}): "
-            f"run `postroad topics apply --kafka {kafka.bootstrap}`"
-        )
+        named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+        raise Misconfigured(f"no topic {named}: run `postroad topics apply --kafka {kafka.bootstrap}`")
 
 
 @contextlib.asynccontextmanager
@@ -288,6 +288,19 @@ async def _follow_held(follower: TableFollower) -> None:
         await follower.start()
     except (Unavailable, LookupError) as error:  # a figure that cannot be had stops no mail
         log.warning("held mails are not counted", error=str(error))
+
+
+async def _opened(store: Callable[[str], ObjectStore], url: str, worker: Worker) -> ObjectStore:
+    """Tried where mails come in. Raises Misconfigured for an url that names none, Unusable."""
+    from postroad.runtime.objects import away
+
+    try:
+        opened = store(url)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
+    if worker.doors and (words := await away(opened)):
+        log.warning("no object store: mails are answered 4xx until it is there", error=words)
+    return TimedStore(opened)
 
 
 def _open_store(url: str) -> ObjectStore:

@@ -12,6 +12,7 @@ from postroad.runtime import logs
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings
 from postroad.runtime.kafka.session import acknowledged, send
+from postroad.runtime.kafka.trouble import at, words
 from postroad.runtime.observe import metrics
 from postroad.runtime.observe.events import count
 from postroad.runtime.step import Poison, written
@@ -38,8 +39,7 @@ class Publisher:
             self._producer = producer
         except (KafkaError, OSError) as error:
             await settings.close(producer)
-            login = " (is the login right?)" if self._kafka.sasl else ""
-            raise Unavailable(f"no Kafka at {self._kafka.bootstrap}: {error}{login}") from error
+            raise Unavailable(at(error, self._kafka)) from error
 
     async def stop(self) -> None:
         if self._producer is not None:
@@ -70,7 +70,7 @@ class Publisher:
         except (KafkaError, OSError, TimeoutError) as error:
             metrics.LOG_FAILURES.inc("publish")
             log.warning("not published", error=f"{type(error).__name__}: {error}", events=len(records))
-            raise Unavailable(f"Kafka does not take events now: {type(error).__name__}: {error}") from error
+            raise Unavailable(f"Kafka does not take events now: {words(error, self._kafka)}") from error
 
     async def alive(self) -> bool:
         """Whether a broker answers now."""

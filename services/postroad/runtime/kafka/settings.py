@@ -96,7 +96,13 @@ def connection(kafka: Kafka) -> dict[str, Any]:
 
 
 def tls_context(kafka: Kafka) -> ssl.SSLContext | None:
-    """Raises ConfigError for files that cannot be used."""
+    """Raises ConfigError for files that cannot be used, or would not be."""
+    files = {"ca_file": kafka.ca_file, "certificate": kafka.certificate, "key": kafka.key}
+    named = " and ".join(name for name, path in files.items() if path)
+    if named and not kafka.tls:
+        raise ConfigError(f"[kafka] {named} without tls: set tls = true, or leave {named} out")
+    if kafka.key and not kafka.certificate:
+        raise ConfigError("[kafka] key without certificate: name the PEM file of the certificate too")
     if not kafka.tls:
         return None
     return _context(kafka.ca_file, kafka.certificate, kafka.key)

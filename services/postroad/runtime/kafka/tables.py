@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings, topics
+from postroad.runtime.kafka.trouble import words
 from postroad.runtime.worker import Unavailable
 from postroad.views import TABLES
 from postroad_schemas import Unreadable, read
@@ -48,7 +49,9 @@ class TableFollower:
         try:
             count = await self._read_all(self._consumer)
         except (KafkaError, OSError) as error:
-            raise Unavailable(f"tables cannot be read from {self._kafka.bootstrap}: {error}") from error
+            raise Unavailable(
+                f"tables cannot be read from {self._kafka.bootstrap}: {words(error, self._kafka)}"
+            ) from error
         log.info("tables ready", tables=self._tables, records=count)
         self._following = asyncio.create_task(self._follow(self._consumer))
 

@@ -13,7 +13,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from postroad.runtime.config import Kafka
-from postroad.runtime.kafka import settings
+from postroad.runtime.kafka import settings, trouble
+from postroad.runtime.words import counted
 from postroad.runtime.worker import Unavailable, Worker
 from postroad.stage import Sender, Stage
 from postroad_schemas.topics import SINGLE, TOPICS, WORKERS
@@ -111,18 +112,18 @@ def changes(topics: Iterable[Wanted], existing: Mapping[str, Existing]) -> tuple
 
 def _changes(topic: Wanted, found: Existing | None) -> Iterable[Change]:
     if found is None:
-        words = f"create with {topic.partitions} partitions, {topic.replication} copies"
+        words = f"create with {counted(topic.partitions, 'partition')}, {counted(topic.replication, 'copy', 'copies')}"
         yield Change(topic, words, create=True, settings=topic.settings)
         return
     if found.partitions != topic.partitions:
         words = (
-            f"has {found.partitions} partitions, not {topic.partitions}: keys would move away from their state; "
-            f"give --partitions {found.partitions}, or move to a new set of topics"
+            f"has {counted(found.partitions, 'partition')}, not {topic.partitions}: keys would move away from "
+            f"their state; give --partitions {found.partitions}, or move to a new set of topics"
         )
         yield Change(topic, words, refused=True)
     if found.replication != topic.replication:
         words = (
-            f"has {found.replication} copies, not {topic.replication}: "
+            f"has {counted(found.replication, 'copy', 'copies')}, not {topic.replication}: "
             "move them with kafka-reassign-partitions.sh, or give --replication as it is"
         )
         yield Change(topic, words, refused=True)
@@ -226,9 +227,11 @@ async def _known(admin: AIOKafkaAdminClient, names: set[str]) -> None:
 def _raise_for(topic: str, code: int, words: Sequence[str | None]) -> None:
     error = for_code(code)
     if code and error.__name__ != "TopicAlreadyExistsError":  # another one applied at the same time
-        said = f"{topic}: {error.__name__}: {' '.join(word for word in words if word)}".rstrip(": ")
+        said = " ".join(word for word in words if word) or trouble.words(error())
         fewer = error.__name__ == "InvalidReplicationFactorError"
-        raise ValueError(said + ("; on fewer brokers give [kafka] replication, or --replication 1" if fewer else ""))
+        raise ValueError(
+            f"{topic}: {said}" + ("; on fewer brokers give [kafka] replication, or --replication 1" if fewer else "")
+        )
 
 
 @asynccontextmanager
@@ -238,7 +241,7 @@ async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     except (KafkaError, OSError) as error:
-        raise Unavailable(f"no Kafka at {kafka.bootstrap}: {error}") from error
+        raise Unavailable(trouble.at(error, kafka)) from error
     finally:
         await admin.close()
 

@@ -9,6 +9,7 @@ from aiokafka.partitioner import murmur2
 from postroad.runtime.config import Kafka
 from postroad.runtime.kafka import settings, topics
 from postroad.runtime.kafka.changelog import state_key
+from postroad.runtime.kafka.trouble import words
 from postroad.runtime.worker import Unavailable
 
 POLL_MS = 500
@@ -43,7 +44,7 @@ async def read_records(kafka: Kafka, topic: str, key: bytes | None = None) -> li
                 raise Unavailable(f"{topic} gives nothing for {SILENCE_SECONDS:.0f} s: are enough brokers running?")
         return found
     except (KafkaError, OSError, LookupError) as error:
-        raise Unavailable(f"{topic} cannot be read from {kafka.bootstrap}: {error}") from error
+        raise Unavailable(f"{topic} cannot be read from {kafka.bootstrap}: {words(error, kafka)}") from error
     finally:
         await consumer.stop()
 
