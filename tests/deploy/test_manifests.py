@@ -26,7 +26,7 @@ VALUES = st.recursive(
 LOADED = workers.load_all(Config())
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_yaml_is_read_back_as_it_was(found: list[dict[str, Any]]) -> None:
     assert list(yaml.safe_load_all(documents(found))) == found

@@ -58,7 +58,7 @@ def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         made = Prometheus(port)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError):
                 if made.query("up == 1"):

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from dashboards.build import in_alert, queries
@@ -12,7 +13,7 @@ from dashboards.rules import RULES, Rule
 
 from tests.observe.flow import Flow, flowing
 from tests.observe.prometheus import Prometheus, needs_prometheus, prometheus
-from tests.support.six import free_port
+from tests.support.six import free_port, until
 from tests.support.thread_loop import in_thread
 
 pytestmark = [needs_prometheus, pytest.mark.slow]
@@ -64,15 +65,27 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("observed")
     (folder / "postroad").mkdir()
     with in_thread(flowing(folder / "postroad", free_port())) as flow, prometheus(folder, flow.metrics_port) as running:
-        _play(flow)
+        _play(flow, running)
         yield running
 
 
-def _play(flow: Flow) -> None:
+def _play(flow: Flow, asked: Prometheus) -> None:
     for _ in range(ROUNDS):
-        asyncio.run_coroutine_threadsafe(flow.round(), flow.loop).result(20)
-        time.sleep(0.8)  # so that more than one scrape sees the counters grow
-    time.sleep(1.2)
+        asyncio.run_coroutine_threadsafe(flow.round(), flow.loop).result(60)
+        _scrape(asked)  # so that more than one sees the counters grow
+    until("the alerts are not judged", lambda: all(rule["health"] != "unknown" for rule in _rules(asked)))
+
+
+def _scrape(asked: Prometheus) -> None:
+    """Returns when a scrape has begun after the call, and ended."""
+    now = time.time()
+    until("no scrape", lambda: any(at > now for _, at in asked.query('timestamp(up{job="postroad"})')))
+
+
+def _rules(asked: Prometheus) -> list[dict[str, Any]]:
+    [group] = asked.ask("rules")["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
 
 
 @pytest.mark.parametrize("expression", QUERIES)
@@ -96,15 +109,17 @@ def test_an_alert_has_something_to_judge(asked: Prometheus, rule: Rule) -> None:
 
 
 def test_alerts_are_evaluated_without_error(asked: Prometheus) -> None:
-    [group] = asked.ask("rules")["groups"]
-    assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] != "ok"] == []
+    assert [(rule["name"], rule.get("lastError")) for rule in _rules(asked) if rule["health"] != "ok"] == []
 
 
 def test_a_dead_letter_and_a_loop_are_told(asked: Prometheus) -> None:
     """Those alerts that wait for nothing fire for what the rounds did; a red one does not for a few."""
-    firing = {(it["labels"]["alertname"], it["labels"]["colour"]) for it in asked.ask("alerts")["alerts"]}
-    assert {("PostroadDeadLetters", "amber"), ("PostroadLoopBlocks", "amber")} <= firing
-    assert ("PostroadDeadLetters", "red") not in firing
+
+    def firing() -> set[tuple[str, str]]:
+        return {(it["labels"]["alertname"], it["labels"]["colour"]) for it in asked.ask("alerts")["alerts"]}
+
+    until("", lambda: {("PostroadDeadLetters", "amber"), ("PostroadLoopBlocks", "amber")} <= firing())
+    assert ("PostroadDeadLetters", "red") not in firing()
 
 
 def test_no_address_is_in_any_label(asked: Prometheus) -> None:

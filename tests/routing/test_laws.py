@@ -68,7 +68,6 @@ def ends(decision: Decision[Any]) -> int:
     return sum(isinstance(each, kinds) for each in decision.emit)
 
 
-@settings(deadline=None)
 @given(event=mails(), turn=st.randoms(use_true_random=False))
 def test_the_order_of_to_and_cc_changes_no_route(event: MailReceived, turn: random.Random) -> None:
     to, cc = list(event.to), list(event.cc)
@@ -81,7 +80,6 @@ def test_the_order_of_to_and_cc_changes_no_route(event: MailReceived, turn: rand
     assert one == two
 
 
-@settings(deadline=None)
 @given(event=mails(some | st.lists(words, max_size=4)), report=st.none() | reports, subject=words, sender=words)
 def test_no_content_raises_and_every_mail_goes_on_one_way(
     event: MailReceived, report: Report | None, subject: str, sender: str
@@ -107,7 +105,7 @@ def test_no_content_raises_and_every_mail_goes_on_one_way(
         assert take(each, seen, decision.state) == decision  # the same event twice
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrivals=st.lists(st.tuples(st.integers(0, 3), some, ids), max_size=6),
     seed=st.integers(0, 1 << 30),

@@ -179,7 +179,7 @@ def any_event(kind: type) -> st.SearchStrategy[Any]:
     return steps.map(lambda pair: msgspec.structs.replace(pair[0], step=pair[1]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(event=st.sampled_from(EVENTS).flatmap(any_event))
 def test_any_event_is_read_as_what_it_was(event: Any) -> None:
     topic, key, value, _ = record(event)
@@ -260,7 +260,7 @@ def damaged() -> st.SearchStrategy[tuple[str, bytes]]:
     return st.tuples(st.sampled_from(list(TOPICS)), content)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(st.tuples(st.sampled_from(list(TOPICS)), st.binary()), st.tuples(st.text(), st.binary()), damaged()))
 def test_no_bytes_make_it_raise_anything_else(drawn: tuple[str, bytes]) -> None:
     topic, value = drawn

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from postroad.runtime.broker import Cluster
 
-SETTLED_SECONDS = 30.0
+SETTLED_SECONDS = 90.0
 NOBODY = -1
 
 

@@ -63,7 +63,7 @@ def greenmail(folder: Path) -> Iterator[MailServer]:
         process.wait(10)
 
 
-def _wait_for_users(server: MailServer, within: float = 30.0) -> None:
+def _wait_for_users(server: MailServer, within: float = 90.0) -> None:
     """It listens first and makes its users then."""
     deadline = time.monotonic() + within
     while True:

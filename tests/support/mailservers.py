@@ -91,7 +91,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for_ports(ports: list[int], alive: Callable[[], bool], log: Path, within: float = 40.0) -> None:
+def wait_for_ports(ports: list[int], alive: Callable[[], bool], log: Path, within: float = 90.0) -> None:
     deadline = time.monotonic() + within
     for port in ports:
         while True:

@@ -69,7 +69,7 @@ class World:
             await opened.stop()
 
 
-async def until(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What it holds at last. Looked at in a thread, as it may ask a server."""
     deadline = time.monotonic() + seconds
     while not (found := await asyncio.to_thread(holds)):

@@ -18,7 +18,7 @@ import msgspec
 
 from postroad.runtime import logs, process
 from postroad.runtime.config import Config, Kafka
-from postroad.runtime.worker import ObjectStore, Worker
+from postroad.runtime.worker import ObjectStore, Unavailable, Worker
 from postroad_schemas.values import ObjectRef
 from tests.conformance.stages import trial
 
@@ -32,7 +32,7 @@ class NoStore:
         return [await self.put(content) for content in contents]
 
     async def put(self, content: bytes) -> ObjectRef:
-        raise LookupError("the trial stores nothing")
+        raise Unavailable("the trial stores nothing")
 
     async def get(self, ref: str) -> bytes:
         raise LookupError(ref)
@@ -52,7 +52,7 @@ class Program:
     log: Path
     child: "subprocess.Popen[bytes]"
 
-    def wait_for(self, event: str, within: float = 30.0, times: int = 1) -> None:
+    def wait_for(self, event: str, within: float = 90.0, times: int = 1) -> None:
         """Until its log tells of the event so many times."""
         deadline = time.monotonic() + within
         while sum(line.get("event") == event for line in self.lines()) < times:
