@@ -18,6 +18,7 @@ from postroad.cli.propose import Where, absent, json_line, plain
 from postroad.dispatch.caller import built_in_server
 from postroad.fanout.threads import THREADS
 from postroad.mail.address import normalise
+from postroad.runtime.config import ConfigError
 from postroad.runtime.objects import open_store
 from postroad.runtime.reach import Reach
 from postroad.runtime.state import states
@@ -74,6 +75,8 @@ def preview(
     """
     try:
         found = _meant(what, where)
+    except ConfigError:
+        raise
     except (msgspec.MsgspecError, ValueError, OSError) as error:
         return complain(f"{what}: {error}", os.EX_DATAERR)
     if found is None:
