@@ -47,6 +47,34 @@ def test_the_token_blames_even_if_the_report_names_another_address(story: Story,
     assert red(story) == [("eve@customer.example", "anna", "5.1.1")]
 
 
+WORDS = "Your message could not be delivered. The mailbox does not exist."
+
+
+def few_words(*fields: str) -> bytes:
+    head = ["From: eve@customer.example", "To: sales@example.com", "Message-ID: <report-1@customer.example>", *fields]
+    return ("\r\n".join(head) + f"\r\n\r\n{WORDS}\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "mail_from", "failed"),
+    [
+        pytest.param(few_words("Subject: Your message"), "eve@customer.example", True, id="few words of an address"),
+        pytest.param(few_words("Subject: Message"), "", True, id="with the null reverse-path, which no field tells"),
+        pytest.param(few_words("Subject: Re: Offer"), "eve@customer.example", False, id="an answer"),
+        pytest.param(
+            few_words("Subject: Offer", "Auto-Submitted: auto-replied"),
+            "eve@customer.example",
+            False,
+            id="by a machine",
+        ),
+    ],
+)
+def test_p4_words_at_our_return_path(story: Story, copy: Sent, raw: bytes, mail_from: str, failed: bool) -> None:
+    story.raw(raw, mail_from=mail_from, rcpt_to=[copy.mail_from])
+    assert story.settled("<report-1@customer.example>") == ["report P1" if failed else "report P4"]
+    assert [recipient for recipient, _, _ in red(story)] == ["eve@customer.example"] * failed
+
+
 def test_told_twice_it_counts_once(story: Story, copy: Sent) -> None:
     story.raw(dsn(FAILED), rcpt_to=[copy.mail_from])
     story.raw(dsn(FAILED), rcpt_to=[copy.mail_from])

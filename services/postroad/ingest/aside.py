@@ -94,7 +94,7 @@ def answer(question: Question) -> Answer:
     reading = read(question.raw, question)
     refs = {content: digest(content) for content in reading.objects}
     event = described(reading.mail, reading.stored(refs), question.acceptance)
-    report = None if event.report else as_report(reading.mail)
+    report = None if event.report else as_report(reading.mail, question.acceptance)
     return Answer(event, report, tuple(content for content in refs if content is not question.raw))
 
 

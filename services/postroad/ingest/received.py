@@ -10,6 +10,7 @@ from postroad.mail.address import normalise
 from postroad.mail.automatic import automatic
 from postroad.mail.parse import Mail
 from postroad.mail.report import Report as ParsedReport
+from postroad.mail.report import read_report
 from postroad.views.directory import Directory, Kind
 from postroad_schemas import event_id
 from postroad_schemas.mail import Door, MailReceived, Report, ReportedRecipient, ReportKind
@@ -55,7 +56,7 @@ class Stored:
 
 def received(mail: Mail, stored: Stored, acceptance: Acceptance, directory: Directory) -> MailReceived:
     event = described(mail, stored, acceptance)
-    return with_report(event, as_report(mail)) if about_another(event, directory) else event
+    return with_report(event, as_report(mail, acceptance)) if about_another(event, directory) else event
 
 
 def about_another(event: MailReceived, directory: Directory) -> bool:
@@ -69,9 +70,9 @@ def about_another(event: MailReceived, directory: Directory) -> bool:
     return any(ours and ours.kind is Kind.BOUNCE for ours in found)
 
 
-def as_report(mail: Mail) -> Report:
-    """What the mail says if it is one."""
-    return _report(mail.as_report)
+def as_report(mail: Mail, acceptance: Acceptance) -> Report:
+    """What the mail says if it is one, as one that came to a bounce address."""
+    return _report(read_report(mail.root, returned=True, null=acceptance.envelope.mail_from == ""))
 
 
 def described(mail: Mail, stored: Stored, acceptance: Acceptance) -> MailReceived:

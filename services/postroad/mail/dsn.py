@@ -2,11 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 from postroad.mail.address import bare_address
 from postroad.mail.bounce.words import ACTIONS
-from postroad.mail.date import parse_date
 from postroad.mail.header import Headers, read_header
 from postroad.mail.status import parse_status
 
@@ -29,8 +27,6 @@ class RecipientReport:
     status: str = ""  # RFC 3463, "5.1.1"
     diagnostic_code: str = ""  # without its type
     remote_mta: str = ""  # without its type
-    will_retry_until: datetime | None = None
-    last_attempt: datetime | None = None
     witness: str = "fields"  # or "text": read in the words of a notice
 
 
@@ -39,8 +35,6 @@ class DeliveryStatus:
     """The fields about the message (RFC 3464 2.2) and every recipient's block."""
 
     reporting_mta: str = ""
-    arrival_date: datetime | None = None
-    envelope_id: str = ""
     recipients: tuple[RecipientReport, ...] = ()
 
 
@@ -63,8 +57,6 @@ def read_delivery_status(payload: bytes) -> DeliveryStatus:
         about = about if about and "reporting-mta" not in block else block
     return DeliveryStatus(
         reporting_mta=_typed(about.unfolded("reporting-mta")),
-        arrival_date=parse_date(about.unfolded("arrival-date")),
-        envelope_id=about.unfolded("original-envelope-id"),
         recipients=tuple(recipients),
     )
 
@@ -97,7 +89,7 @@ def _character(code: str) -> str:
 def _blocks(payload: bytes) -> list[Headers]:
     blocks: list[Headers] = []
     for text in _BETWEEN_BLOCKS.split(payload.strip(), maxsplit=MAX_RECIPIENTS):
-        at = 0
+        text, at = text + b"\n\n", 0
         # A line that is no field (a server's remark) is stepped over, up to a handful.
         for _ in range(8):
             fields, at = read_header(text, at)
@@ -131,8 +123,6 @@ def _recipient(block: Headers) -> RecipientReport:
         status="" if status is None else str(status),
         diagnostic_code=_typed(block.unfolded("diagnostic-code")),
         remote_mta=_typed(block.unfolded("remote-mta")),
-        will_retry_until=parse_date(block.unfolded("will-retry-until")),
-        last_attempt=parse_date(block.unfolded("last-attempt-date")),
     )
 
 

@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 
 from postroad.mail.address import bare_address, mailboxes, normalise
 from postroad.mail.bounce.free_form import FreeForm, read_free_form
 from postroad.mail.bounce.notice import Told
 from postroad.mail.bounce.own_text import pasted_fields, words_of
-from postroad.mail.bounce.returned import addressees, header_without_id, original_ids, references, returned_header
+from postroad.mail.bounce.returned import (
+    addressees,
+    came_over_a_list,
+    header_without_id,
+    original_ids,
+    references,
+    returned_header,
+)
 from postroad.mail.bounce.ses import Notification, read_notification
 from postroad.mail.bounce.signs import Signs, signs_of
 from postroad.mail.dsn import DeliveryStatus, RecipientReport, read_delivery_status, read_disposition
@@ -20,7 +26,7 @@ from postroad.mail.identity import message_id, message_ids
 
 Kind = Literal["delivery-status", "disposition-notification", "feedback-report", "unknown"]
 
-
+_BY_FIELDS = "its fields (RFC 3464)"
 _CODED = 1 << 18  # octets of a coded part in which fields are looked for under a wrong type
 
 _KIND: dict[str, Kind] = {
@@ -35,6 +41,7 @@ _TELLING: dict[str, Kind] = {"feedback-type": "feedback-report", "disposition": 
 _FIELDS_ABOUT = re.compile(
     rb"[ \t\r\n]*(?:Reporting-MTA|Final-Recipient|Original-Recipient|Feedback-Type)[ \t]*:", re.I
 )
+_NO_STATUS = DeliveryStatus()
 _DAEMON = re.compile(r"\s*[\"<]?\s*mailer-daemon\b[^@]*\Z", re.IGNORECASE)
 
 
@@ -45,7 +52,6 @@ class Report:
     kind: Kind
     recipients: tuple[RecipientReport, ...] = ()
     reporting_mta: str = ""
-    arrival_date: datetime | None = None
     failed_recipients: tuple[str, ...] = ()  # X-Failed-Recipients, where no block names anybody
     disposition: str = ""  # RFC 8098: displayed, deleted, ...
     feedback: FeedbackReport | None = None
@@ -55,13 +61,27 @@ class Report:
     returned: Headers | None = None  # the returned part's header
     fate: str = ""  # of a notice by its words: failed, delayed, delivered; "" when they say nothing
     words: str = ""  # the notice's own, white space folded; "" when its fields say all
-    rule: str = "its fields (RFC 3464)"  # what it was taken for a report by
+    rule: str = _BY_FIELDS  # what it was taken for a report by
     signs: Signs | None = None  # what its header says of its kind; None where its fields say all
 
     @property
     def original_message_id(self) -> str:
         """The likeliest id of the message it is about; "" when none is named (P5)."""
         return self.original_message_ids[0] if self.original_message_ids else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the fields say, and what the words add to it."""
+
+    kind: Kind
+    status: DeliveryStatus
+    recipients: tuple[RecipientReport, ...]
+    returned: Headers | None
+    fate: str = ""
+    words: str = ""
+    rule: str = _BY_FIELDS
+    notification: Notification | None = None
 
 
 def is_report(root: Entity) -> bool:
@@ -78,10 +98,14 @@ def is_report(root: Entity) -> bool:
     return normalise(found[0].address).rpartition("@")[0] == "mailer-daemon"
 
 
-def read_report(root: Entity) -> Report:
-    """Everything a report may say, read off any mail; kind "unknown" when nothing in it is machine-readable."""
-    report = _read(root)
-    if report.recipients or report.signs is None or not report.signs.daemon:
+def read_report(root: Entity, *, returned: bool = False, null: bool = False) -> Report:
+    """Everything a report may say, read off any mail; kind "unknown" when nothing in it is machine-readable.
+
+    What the mail itself does not tell, where it is known: `returned`, that it came to a return path; `null`, that its
+    own reverse-path is the null one.
+    """
+    report = _read(root, returned=returned, null=null)
+    if any(map(_address_of, report.recipients)) or report.signs is None or not report.signs.daemon:
         return report
     inner = next(
         (part.children[0] for part in root.walk(into_messages=False) if part.is_message and part.children), None
@@ -92,38 +116,49 @@ def read_report(root: Entity) -> Report:
     return replace(within, signs=report.signs) if within.recipients else report
 
 
-def _read(root: Entity) -> Report:
+def _read(root: Entity, *, returned: bool, null: bool) -> Report:
     parts = tuple(root.leaves(into_messages=False))
     kind, part = _machine_part(root, parts)
-    returned = returned_header(root, parts)
-    status = read_delivery_status(part.payload) if kind == "delivery-status" and part else DeliveryStatus()
-    complete = bool(status.recipients) and all(
-        one.diagnostic_code and one.action and (one.final_recipient or one.original_recipient)
-        for one in status.recipients
-    )
+    status = read_delivery_status(part.payload) if kind == "delivery-status" and part else _NO_STATUS
+    signs = None if _complete(status) else signs_of(root.headers, null=null)
+    said = _Said(kind, status, status.recipients, returned_header(root, parts))
+    if signs is not None and kind not in ("disposition-notification", "feedback-report"):
+        said = _with_words(said, root, parts, signs, at_return_path=returned)
     facts = Report(
-        kind=kind,
-        recipients=status.recipients,
-        reporting_mta=status.reporting_mta,
-        arrival_date=status.arrival_date,
+        kind=said.kind,
+        recipients=said.recipients,
+        reporting_mta=said.status.reporting_mta,
         failed_recipients=_failed(root),
-        original_message_ids=original_ids(root, parts, returned),
-        original_to=addressees(returned),
-        original_references=references(returned) if returned else (),
-        returned=returned,
-        signs=None if complete else signs_of(root.headers),
+        original_message_ids=original_ids(root, parts, said.returned),
+        original_to=_blamed(said),
+        original_references=references(said.returned) if said.returned else (),
+        returned=said.returned,
+        fate=said.fate,
+        words=said.words,
+        rule=said.rule,
+        signs=signs,
     )
-    if complete or facts.signs is None:
-        return facts
-    match kind, part:
-        case "disposition-notification", Entity():
-            return _with_disposition(facts, part)
-        case "feedback-report", Entity():
-            return replace(facts, feedback=read_feedback_report(part.payload))
-        case "disposition-notification" | "feedback-report", _:
-            return facts
-        case _:
-            return _with_words(facts, root, parts, facts.signs)
+    if said.notification is not None:
+        return _notified(facts, said.notification)
+    if part is not None and kind == "disposition-notification":
+        return _with_disposition(facts, part)
+    if part is not None and kind == "feedback-report":
+        return replace(facts, feedback=read_feedback_report(part.payload))
+    return facts
+
+
+def _blamed(said: _Said) -> tuple[str, ...]:
+    """P4: To of the message that came back; nobody where somebody failed who is not named, maybe a list's member."""
+    nameless = said.recipients and not any(map(_address_of, said.recipients))
+    if said.returned is None or (nameless and came_over_a_list(said.returned)):
+        return ()
+    return addressees(said.returned)
+
+
+def _complete(status: DeliveryStatus) -> bool:
+    return bool(status.recipients) and all(
+        one.diagnostic_code and one.action and _address_of(one) for one in status.recipients
+    )
 
 
 def _machine_part(root: Entity, parts: tuple[Entity, ...]) -> tuple[Kind, Entity | None]:
@@ -152,46 +187,49 @@ def _failed(root: Entity) -> tuple[str, ...]:
     return tuple(address for field in fields for word in field.split(",") if (address := bare_address(word)))
 
 
-def _with_status(facts: Report, payload: bytes) -> Report:
-    status = read_delivery_status(payload)
-    return replace(
-        facts, recipients=status.recipients, reporting_mta=status.reporting_mta, arrival_date=status.arrival_date
-    )
-
-
-def _with_words(facts: Report, root: Entity, parts: tuple[Entity, ...], signs: Signs) -> Report:
+def _with_words(said: _Said, root: Entity, parts: tuple[Entity, ...], signs: Signs, *, at_return_path: bool) -> _Said:
     """P4: what the fields leave open, the notice's own words say: who it was, or why."""
-    named = [one for one in facts.recipients if one.final_recipient or one.original_recipient]
-    if named and all(one.diagnostic_code and one.action for one in named):
-        return facts
+    named = _names_somebody(said.status)
+    if named and all(one.diagnostic_code and one.action for one in said.recipients if _address_of(one)):
+        return said
     texts = tuple(words_of(parts))
     if texts and not named and (notification := read_notification(root.headers, texts[0])):
-        return _notified(facts, notification)
-    found = read_free_form(root, signs, texts)
-    if not named and found is not None and found.fate != "delivered":
-        pasted = next((fields for text in texts if (fields := pasted_fields(text))), b"")
-        pasted_facts = _with_status(facts, pasted) if pasted else facts
-        if any(one.final_recipient or one.original_recipient for one in pasted_facts.recipients):
-            return replace(pasted_facts, kind="delivery-status", fate=found.fate, words=found.words)
+        return replace(said, notification=notification)
+    found = read_free_form(root, signs, texts, returned=at_return_path)
     if found is None:
-        return facts
-    told = {one.address.lower(): one for one in found.told}
-    if not named:
-        if not told and facts.returned is None and (returned := header_without_id(texts)):
-            facts = replace(facts, returned=returned, original_to=addressees(returned))
-        recipients = tuple(
-            RecipientReport(
-                final_recipient=one.address,
-                original_recipient=one.original,
-                action=one.fate,
-                diagnostic_code=one.diagnostic,
-                witness="text",
-            )
-            for one in found.told
+        return said
+    if not named and found.fate != "delivered":
+        pasted = next((fields for text in texts if (fields := pasted_fields(text))), b"")
+        status = read_delivery_status(pasted) if pasted else said.status
+        if _names_somebody(status):
+            return _Said("delivery-status", status, status.recipients, said.returned, found.fate, found.words)
+    if named or (said.recipients and not found.told):
+        told = {one.address.lower(): one for one in found.told}
+        filled = tuple(_filled(one, told, found) for one in said.recipients)
+        return _Said(said.kind, said.status, filled, said.returned, found.fate, found.words)
+    returned = said.returned
+    if returned is None and not found.told:
+        returned = header_without_id(texts)
+    nobody = () if found.fate == "delivered" else (Told("", found.fate, found.why),)  # the return path may say who
+    recipients = tuple(
+        RecipientReport(
+            final_recipient=one.address,
+            original_recipient=one.original,
+            action=one.fate,
+            diagnostic_code=one.diagnostic,
+            witness="text",
         )
-        return replace(facts, recipients=recipients, fate=found.fate, words=found.words, rule=found.rule)
-    filled = tuple(_filled(one, told, found) for one in facts.recipients)
-    return replace(facts, recipients=filled, fate=found.fate, words=found.words)
+        for one in found.told or nobody
+    )
+    return _Said(said.kind, said.status, recipients, returned, found.fate, found.words, found.rule)
+
+
+def _names_somebody(status: DeliveryStatus) -> bool:
+    return any(_address_of(one) for one in status.recipients)
+
+
+def _address_of(one: RecipientReport) -> str:
+    return one.final_recipient or one.original_recipient
 
 
 def _notified(facts: Report, told: Notification) -> Report:
@@ -219,7 +257,7 @@ def _filled(one: RecipientReport, told: dict[str, Told], found: FreeForm) -> Rec
     return replace(
         one,
         action=one.action or (found.fate if not one.status.startswith("2") else "delivered"),
-        diagnostic_code=one.diagnostic_code or (said.diagnostic if said else ""),
+        diagnostic_code=one.diagnostic_code or (said.diagnostic if said else found.why),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from postroad.mail.bounce.classify import reason_of
@@ -10,7 +11,7 @@ from postroad.mail.bounce.reasons import HARD, PASSING, RETRIED, Reason
 
 Permanence = Literal["permanent", "temporary", "none", "unknown"]
 
-_REPLY = re.compile(r"(?<![\d.])([245][0-5]\d)(?=[ \-]|$)")
+_REPLY = re.compile(r"[245][0-5]\d(?<![\d.]...)(?=[ \-]|$)")
 _NO_FAILURE = ("delivered", "relayed", "expanded")
 _CLASS: dict[int, Permanence] = {2: "none", 4: "temporary", 5: "permanent"}
 
@@ -45,14 +46,19 @@ class Verdict:
 
 def parse_status(text: str) -> EnhancedStatus | None:
     """The first enhanced status code in a field or a server's words, or None."""
-    found = status_in(text[:_READ])
-    return EnhancedStatus(*map(int, found.split("."))) if found else None
+    return _enhanced(found) if (found := status_in(text[:_READ])) else None
+
+
+@lru_cache(maxsize=256)
+def _enhanced(status: str) -> EnhancedStatus:
+    class_, subject, detail = map(int, status.split("."))
+    return EnhancedStatus(class_, subject, detail)
 
 
 def reply_code(text: str) -> int | None:
     """The first SMTP reply code (RFC 5321 4.2) in a server's words, or None."""
     match = _REPLY.search(text[:_READ])
-    return int(match[1]) if match else None
+    return int(match[0]) if match else None
 
 
 def judge(status: str = "", reply: int | None = None, action: str = "", text: str = "") -> Verdict:

@@ -36,7 +36,9 @@ _FIELDS = re.compile(
 _SPELLED = ("-Recipient", "-recipient", "-RECIPIENT", "Reporting-MTA", "reporting-mta")  # before the whole is searched
 _TAG = re.compile(r"</?(?:br|p|div|html|body|table|td|font|a|b|span|pre|head)\b", re.IGNORECASE)
 _ADMINISTRATOR = re.compile(r"postmaster|mailer-daemon", re.IGNORECASE)
+_FIRST_FIELD = 1 << 14  # characters in which fields begin, if there are any
 _LOOKED = 4_000  # characters in which a tag is looked for
+_PIECE = 4_000  # characters divided into lines at a time: below the notice's own words may stand a long message
 
 
 def words_of(parts: Iterable[Entity]) -> Iterator[str]:
@@ -61,23 +63,34 @@ def words_of(parts: Iterable[Entity]) -> Iterator[str]:
 
 
 def _is_html(type_: str, text: str) -> bool:
-    return _TAG.search(text[:_LOOKED]) is not None and (type_ == "text/html" or text.lstrip()[:6].lower() == "<html>")
+    if type_ != "text/html" and text[:_LOOKED].lstrip()[:6].lower() != "<html>":
+        return False
+    return _TAG.search(text, 0, _LOOKED) is not None
 
 
 def own_lines(text: str) -> tuple[list[str], list[str]]:
     """The lines before the copy of the message, as they stand and flat; all where nothing says that there is one."""
-    lines, flats = text.split("\n"), list[str]()
-    if len(text) > MAX_LINE:
-        lines = [line[:MAX_LINE] for line in lines]
-    for at, line in enumerate(lines):
+    lines, flats = list[str](), list[str]()
+    for line in _lines(text):
         folded = flat(line)
         if folded:
             if folded[0] in _PASTED_HEADS and line[0] not in " \t" and _PASTED.match(folded):
-                return lines[:at], flats
-            if at and len(folded) < _LONGEST and 4 < len(bare := folded.strip(_MARKS)) < 160 and _COPY.match(bare):
-                return lines[:at], flats
+                break
+            if lines and len(folded) < _LONGEST and 4 < len(bare := folded.strip(_MARKS)) < 160 and _COPY.match(bare):
+                break
+        lines.append(line)
         flats.append(folded)
     return lines, flats
+
+
+def _lines(text: str) -> Iterator[str]:
+    at = 0
+    while at >= 0:
+        end = text.find("\n", at + _PIECE)
+        piece = text[at:end] if end >= 0 else text[at:]
+        for line in piece.split("\n"):
+            yield line[:MAX_LINE] if len(line) > MAX_LINE else line
+        at = end + 1 if end >= 0 else -1
 
 
 def returned_text(text: str) -> str:
@@ -90,5 +103,7 @@ def returned_text(text: str) -> str:
 
 def pasted_fields(text: str) -> bytes:
     """The fields of a delivery status (RFC 3464) that stand in the text, from their first on; b"" when none do."""
-    found = _FIELDS.search(text) if any(name in text for name in _SPELLED) else None
+    found = None
+    if any(text.find(name, 0, _FIRST_FIELD) >= 0 for name in _SPELLED):
+        found = _FIELDS.search(text, 0, _FIRST_FIELD)
     return text[found.start() :].encode("utf-8", "replace") if found else b""

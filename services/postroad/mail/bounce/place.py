@@ -1,21 +1,22 @@
 """What the place of an address in a notice says of it: is it one of the recipients, and how surely."""
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from postroad.mail.bounce.codes import coded
 from postroad.mail.bounce.phrase import flat
 from postroad.mail.bounce.words import ASIDE_LINES, FOLLOWS, LEADS, NOT_LEADS, ORIGINS, WEAK_LEADS
 
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
 ADDRESS = re.compile(
-    r"(?:\"[^\"@<>]{1,64}\"|[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,256})"
+    rf"(?:\"[^\"@<>]{{1,64}}\"|(?<!{_LOCAL}){_LOCAL}{{1,256}}+)"
     r"@(?:\[[0-9A-Fa-f.:]{3,45}\]|[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})+)"
     r"|(?<=<)[^\s<>@\"]{1,64}@[^\s<>@\"]{1,190}(?=>)"  # in brackets, in any script, at any host
 )
 
 _AROUND = " \t<>\"'([{:;,=*#|\u2022\u00b7-\u2013\u2014+~.\u3000\u201c\u201d\u300c\uff08\uff1a\u3010\u00ab\u00bb`"
-_TYPED = re.compile(r"(?:smtp|mailto|rfc822|x400|address)$")
+_TYPED = ("smtp", "mailto", "rfc822", "x400", "address")
 _X400 = re.compile(r"c=[a-z ]{0,3};", re.IGNORECASE)
 _TWICE = re.compile(
     r"[>\"')\]]*\s*[<(\[]+(?:mailto:|smtp:)?[^\s<>()\[\]]{1,300}@[^\s<>()\[\]]{1,300}[>)\]]+(?:\s*<mailto:[^<>\s]{1,300}>)?"
@@ -29,10 +30,8 @@ _WIDE = re.compile(r"[^\x00-\u04ff]")
 _TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d+\.\d+ )?<?")
 _DOTS = re.compile(r">?\.\.\. (?!.*\b(?:sender|domain|access|relay))", re.IGNORECASE)
 _HEADED = re.compile(r"> ?(?:\([^()]{0,300}\))?:")  # between brackets Postfix says where the address came from
-_ASIDE = frozenset(NOT_LEADS)
-_FIRM = frozenset(LEADS)
-_LOOSE = frozenset(WEAK_LEADS)
-_ORIGIN = frozenset(ORIGINS)
+_TOLD_APART = (("loose", WEAK_LEADS), ("firm", LEADS), ("aside", NOT_LEADS), ("origin", ORIGINS))  # the last one counts
+_KINDS = {lead: kind for kind, leads in _TOLD_APART for lead in leads}
 _UNSPACED = tuple(lead for lead in LEADS if _WIDE.search(lead))
 _LONGEST = 6  # words of the longest lead
 
@@ -49,8 +48,7 @@ class Rank(IntEnum):
     HEADED = 6  # "<...>:" at the margin
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """An address where it stands."""
 
     address: str
@@ -61,7 +59,7 @@ class Spot:
 
 
 def place(line: str, match: re.Match[str], before: str, at: int, *, listing: bool) -> Spot:
-    """`before` is the line that went before; `listing`: something was said to have failed, and its list goes on."""
+    """`before`: the line that went before, flat; `listing`: something was said to have failed, and its list goes on."""
     address, start = _trimmed(match[0], match.start())
     head = flat(line[:start])
     rest = line[match.end() :]
@@ -69,7 +67,7 @@ def place(line: str, match: re.Match[str], before: str, at: int, *, listing: boo
         return Spot(address, at, Rank.NOT, rest)
     bare = _bare(head)
     if not bare.strip(_AROUND + ">") or _X400.match(line.lstrip()):
-        return _at_the_margin(address, line, rest, _bare(flat(before)), at, listing=listing)
+        return _at_the_margin(address, line, rest, _bare(before), at, listing=listing)
     kind, words = _lead(bare)
     if kind == "aside" or kind == "origin":
         return Spot(address, at, Rank.NOT, rest, origin=kind == "origin")
@@ -101,7 +99,7 @@ def _at_the_margin(address: str, line: str, rest: str, before: str, at: int, *, 
 def _trimmed(address: str, start: int) -> tuple[str, int]:
     """Without what clings to it: quotes, the type of an X.400 attribute."""
     local = address[: address.rfind("@")]
-    for typed in ("smtp=", "rfc822=", "mailto="):
+    for typed in ("smtp=", "rfc822=", "mailto=") if "=" in local else ():
         if (cut := local.lower().rfind(typed)) >= 0:
             cut += len(typed)
             return address[cut:], start + cut
@@ -111,33 +109,22 @@ def _trimmed(address: str, start: int) -> tuple[str, int]:
 
 def _bare(head: str) -> str:
     """The words before an address, without marks and types in between."""
-    while True:
-        shorter = head.rstrip(_AROUND)
-        shorter = (
-            _TYPED.sub("", shorter)
-            if shorter != head and _TYPED.search(shorter) and not shorter.endswith("email address")
-            else shorter
-        )
-        if shorter == head:
-            return head
+    while (shorter := head.rstrip(_AROUND)) != head:
         head = shorter
+        if head.endswith(_TYPED) and not head.endswith("email address"):
+            head = head.removesuffix(next(word for word in _TYPED if head.endswith(word)))
+    return head
 
 
 def _lead(bare: str) -> tuple[str, int]:
     """The longest words that stand directly before: firm, loose, aside, origin or nothing; and how many they are."""
-    words = bare[-80:].split()
+    words = bare[-80:].split()[-_LONGEST:]
     if words:
         words[-1] = words[-1].rstrip(_AROUND)
-    for count in range(min(_LONGEST, len(words)), 0, -1):
-        phrase = " ".join(words[-count:]).lstrip(_AROUND)
-        if phrase in _ORIGIN:
-            return "origin", count
-        if phrase in _ASIDE:
-            return "aside", count
-        if phrase in _FIRM:
-            return "firm", count
-        if phrase in _LOOSE:
-            return "loose", count
+    for at in range(len(words)):
+        kind = _KINDS.get(" ".join(words[at:]).lstrip(_AROUND))
+        if kind:
+            return kind, len(words) - at
     return ("firm", 1) if bare.endswith(_UNSPACED) else ("", 0)
 
 

@@ -21,7 +21,6 @@ Kind = Literal["bounce", "feedback", "auto_reply", "delivered", "receipt", "norm
 
 _OWN = 3_000  # characters of a notice's own words that may say why, where its recipient's part does not
 _REFUSED = ("deleted", "denied", "failed", "processed", "dispatched")
-_OF_LISTS = ("list-id", "list-post", "x-mailing-list", "x-beenthere")
 _SUCCESS = ("delivered", "relayed", "expanded")
 
 
@@ -128,9 +127,7 @@ def _judged(address: str, one: RecipientReport, words: str) -> Bounced:
 
 
 def _single(report: Report) -> Iterator[Bounced]:
-    """P4: nobody is named, and the message that came back went to one address; not to a list, whose members fail."""
-    if report.returned is not None and any(name in report.returned for name in _OF_LISTS):
-        return
+    """P4: nobody is named, and the message that came back went to one address."""
     to = {address.lower(): address for address in report.original_to}
     if len(to) == 1:
         one = RecipientReport(final_recipient=next(iter(to.values())), action=report.fate or "failed")

@@ -63,10 +63,11 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         sender address rejected | sender rejected | sender denied | sender*not allowed | unauthorized sender |
         unauthorised sender | sender verif | sender domain | domain of sender | bad sender | from domain |
         from address | envelope sender | relay access denied | relaying denied | not allowed to relay |
-        unable to relay | relay not permitted | no relay | relaying not | relayed*denied | don't have permission |
-        not have permission | senderfilter | sender's | reverse dns | rdns | helo command | helo name |
-        restrictedtorecipients | unroutable sender | after mail from*not exist | after mail from*no such domain |
-        after mail from*not found | after mail from*verif | valid from
+        unable to relay | relay not permitted | no relay | relaying not | relayed*denied |
+        don't have permission | not have permission | senderfilter | sender's | reverse dns | rdns |
+        helo command | helo name | restrictedtorecipients | google groups | unroutable sender |
+        after mail from*not exist | after mail from*no such domain | after mail from*not found |
+        after mail from*verif | valid from
         """),
     ),
     (
@@ -157,41 +158,48 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         "user_unknown",
         divided("""
-        user unknown | address rejected: access denied | 5.1.0 address rejected | 5.1.1 address rejected |
-        may not exist | not a registered | check if address is correct |
-        unknown user | no such user | no such recipient | no such mailbox | no such address |
-        no such account | no such person | no such local user | no such email | nosuchuser | user not found |
-        user*not found | user not known | users not found | recipient not found | recipient*not found |
-        recipnotfound | recipientnotfound | mailbox not found | mailbox*not found | account not found |
-        address not found | address*not be found | address*couldn't be found | wasn't found at |
-        user*doesn't exist | user*does not exist | user*not exist | does not exist | doesn't exist | dosn't exist |
-        not exist | nonexistent | non-existent | non existent | doesn't have*account | does not have*account |
-        no mailbox | no account | not a valid user | not a valid mailbox | not a valid recipient |
-        not a valid address | not a valid email | not valid | invalid user | invalid recipient | invalid mailbox |
-        invalid address | invalid email | invalid final delivery | invalid destination | bad destination mailbox |
-        bad recipient | bad address | bad mailbox | unknown recipient | recipient unknown | recipients unknown |
-        unknown mailbox | unknown address | address unknown | addressee unknown | unknown account | unknown local |
-        unknown or illegal | unknown email | unknown to | is unknown | is not known | unknown in | not listed in |
-        not listed | not recognized | not recognised | not a known user | not our customer | not my customer |
-        no matches | not unique | unrouteable address | unroutable address | unroute | mailbox unavailable |
-        mailbox*unavailable | mailbox not available | mailbox is currently available | recipient*unavailable |
-        not*mailbox here | no one here | no longer valid | no longer exist | no longer with | no longer works |
-        no longer available | no longer in use | not a local | not local | relay*table | virtual alias table |
-        virtual mailbox table | local recipient table | not configured to receive | is not a member |
-        undeliverable address | invalid or inactive | recipient rejected | is not e-mail users | not e-mail user |
-        delivery point | cannot be found | did not match | did not exactly match | user id not |
-        user*not available | recipient name | recipient does not | unrecognized | recipient verification failed |
-        verify recipient | unable to find | address is wrong | address error | mailbox*moved | no user | not_found |
+        user unknown | address rejected: access denied | addresses rejected : access denied |
+        addresses rejected: access denied | 5.1.0 address rejected | 5.1.1 address rejected | may not exist |
+        not a registered | check if address is correct | unknown user | no such user | no such recipient |
+        no such mailbox | no such address | no such account | no such person | no such local user |
+        no such email | nosuchuser | user not found | user*not found | user not known | users not found |
+        recipient not found | recipient*not found | recipnotfound | recipientnotfound | mailbox not found |
+        mailbox*not found | account not found | address not found | address*not be found |
+        address*couldn't be found | wasn't found at | user*doesn't exist | user*does not exist |
+        user*not exist | does not exist | doesn't exist | dosn't exist | not exist | nonexistent |
+        non-existent | non existent | doesn't have*account | does not have*account | no mailbox | no account |
+        not a valid user | not a valid mailbox | not a valid recipient | not a valid address |
+        not a valid email | not valid | invalid user | invalid recipient | invalid mailbox | invalid address |
+        invalid email | invalid final delivery | invalid destination | bad destination mailbox | bad recipient |
+        bad address | bad mailbox | unknown recipient | recipient unknown | recipients unknown |
+        unknown mailbox | unknown address | address unknown | addressee unknown | unknown account |
+        unknown local | unknown or illegal | unknown email | unknown to | is unknown | is not known |
+        unknown in | not listed in | not listed | not recognized | not recognised | not a known user |
+        not our customer | not my customer | no matches | not unique | unrouteable address |
+        unroutable address | unroute | mailbox unavailable | mailbox*unavailable | mailbox not available |
+        mailbox is currently available | recipient*unavailable | not*mailbox here | no one here |
+        no longer valid | no longer exist | no longer with | no longer works | no longer available |
+        no longer in use | not a local | not local | relay*table | virtual alias table | virtual mailbox table |
+        local recipient table | not configured to receive | is not a member | undeliverable address |
+        invalid or inactive | recipient rejected | is not e-mail users | not e-mail user | delivery point |
+        cannot be found | did not match | did not exactly match | user id not | user*not available |
+        recipient name | recipient does not | unrecognized | recipient verification failed | verify recipient |
+        unable to find | address is wrong | address error | mailbox*moved | no user | not_found |
         reject*unknown | incorrect*address | unbekannt | nicht gefunden | existiert nicht | nicht vorhanden |
         adresse*ungültig | empfänger*nicht | inconnu | n'existe pas | n existe pas | destinataire invalide |
-        destinataire*invalide | adresse*invalide | adresse*introuvable | desconocido | no existe | inexistente |
-        inexistent | usuario*inválido | usuario no | destinatario*non | sconosciuto | non esiste | inesistente |
-        indirizzo*non valido | usuário | não existe | nao existe | desconhecido | destinatário | onbekend |
-        bestaat niet | niet gevonden | ukjent | ukendt | okänd | finns inte | hittades inte | findes ikke |
-        finnes ikke | tuntematon | ei löydy | nie istnieje | nieznany | neexistuje | neznám | nem létezik |
-        ismeretlen | не найден | не существует | неизвест | нет такого | bulunamadı | 不存在 | 无此用户 | 没有找到 |
-        用户未找到 | 无效 | 存在しません | 存在しない | 見つかりません | 見つかりませんでした | 宛先不明 |
-        ユーザー*不明 | 宛先が不明 | 존재하지 않 | 없는 사용자 | 찾을 수 없
+        destinataire*invalide | adresse*invalide | adresse*introuvable | introuvable | desconocido | no existe |
+        inexistente | no se ha encontrado | no encontrado | no encontrada | inexistent | usuario*inválido |
+        usuario no | destinatario*non | sconosciuto | non esiste | non trovato | non è stato trovato |
+        inesistente | indirizzo*non valido | usuário | não existe | não foi encontrado | não encontrado |
+        nao existe | desconhecido | destinatário | onbekend | bestaat niet | niet gevonden | ukjent | ukendt |
+        okänd | finns inte | hittades inte | findes ikke | finnes ikke | tuntematon | ei löydy | nie istnieje |
+        nieznany | neexistuje | neznám | nem létezik | ismeretlen | nem található | ikke fundet | ikke funnet |
+        ei löytynyt | nebyla nalezena | nebyl nalezen | nie znaleziono | nu a fost găsit | nu există |
+        tidak ditemukan | không tồn tại | không tìm thấy | δεν βρέθηκε | δεν υπάρχει | не знайдено | не існує |
+        לא נמצא | לא קיים | لم يتم العثور | غير موجود | ไม่พบ | не найден | не удалось найти | не существует |
+        неизвест | нет такого | bulunamadı | 不存在 | 无此用户 | 没有找到 | 找不到 | 用户未找到 | 无效 |
+        存在しません | 存在しない | 見つかりません | 見つかりませんでした | 宛先不明 | ユーザー*不明 |
+        宛先が不明 | 존재하지 않 | 없는 사용자 | 찾을 수 없
         """),
     ),
     (
@@ -245,33 +253,19 @@ PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         can't create output | remote server*unavailable | system*unavailable | connect to | bad gateway
         """),
     ),
-    (
-        "policy",
-        divided("""
-        access denied | not allowed | not permitted | permission | not authorized | not authorised |
-        unauthorized | unauthorised | restrict | policy | relay | denied | refused | protocol violation |
-        administrative | prohibit | blocked | rejected by | forbidden | sender rejected | sender denied |
-        sender address rejected | bad sender | invalid sender | does not like | not accepting mail from |
-        not accepting | rejected | rejete | reverse dns | rdns | ptr | helo | ehlo | banned | not accepted |
-        whitelist | white list | allow list | members-only | moderat | refuse | verweigert | abgelehnt |
-        refusé | rechazad | rifiutat | recusad | geweigerd | отклонен | запрещ | 拒绝 | 拒否
-        """),
-    ),
-    (
-        "user_unknown",
-        divided("""
-        address rejected | destination rejected
-        """),
-    ),
-    (
-        "other",
-        divided("""
-        temporar | local error | internal error | system error | software error | configuration error |
-        processing error
-        """),
-    ),
 )
 """Asked in this order of a flat text. A reason may stand twice: what is plain first, what is less so at the end."""
+
+REFUSALS = divided("""
+    access denied | not allowed | not permitted | permission | not authorized | not authorised | unauthorized |
+    unauthorised | restrict | policy | relay | denied | refused | protocol violation | administrative | prohibit |
+    blocked | rejected by | forbidden | sender rejected | sender denied | sender address rejected | bad sender |
+    invalid sender | does not like | not accepting mail from | not accepting | rejected | rejete | reverse dns |
+    rdns | ptr | helo | ehlo | banned | not accepted | whitelist | white list | allow list | members-only | moderat |
+    refuse | verweigert | abgelehnt | refusé | rechazad | rifiutat | recusad | geweigerd | отклонен | запрещ | 拒绝 |
+    拒否
+""")
+"""Words of refusal that say little: policy, where a status does not say more."""
 
 STATUS: dict[tuple[int, int], Reason] = {
     (1, 0): "user_unknown",

@@ -9,6 +9,7 @@ from postroad.mail.entity import Entity
 from postroad.mail.header import Headers, read_header
 from postroad.mail.identity import message_id, message_ids
 
+_OF_LISTS = ("list-id", "list-post", "x-mailing-list", "x-beenthere")
 _READ = 1 << 18  # characters of a notice in which a returned header is looked for
 _ABOVE = 200  # lines above a Message-ID at which its header may begin
 _MESSAGE_ID = "message-id"
@@ -20,6 +21,7 @@ _QUOTED = re.compile(r"(?:> ?)+")
 _CITED_ID = re.compile(
     r"message[- ]?id(?:entifier)?\b[^<\n@]{0,30}?<?([^\s<>@:]{1,200}@[^\s<>@,;]{1,200})", re.IGNORECASE
 )
+_CITED = ("message-id", "message id", "messageid")  # before the whole is searched
 _DAEMON = re.compile(r"[^@]*mailer-daemon\b", re.IGNORECASE)
 
 
@@ -79,11 +81,18 @@ def addressees(returned: Headers | None) -> tuple[str, ...]:
     return tuple(box.address for box in mailboxes(returned.unfolded("to"))) if returned else ()
 
 
+def came_over_a_list(returned: Headers) -> bool:
+    """Whether those who got it are others than those it was written to."""
+    return any(name in returned for name in _OF_LISTS)
+
+
 def _pasted(text: str) -> Headers | None:
     """The header around a Message-ID in a text; the one inside where it is another notice that was pasted."""
-    if not any(name in text for name in _SPELLED):
-        return None
-    found, at = None, 0
+    first = len(text)
+    for name in _SPELLED:
+        at = text.find(name, 0, first)
+        first = at if at > 0 else first
+    found, at = None, first - 1
     while (named := _ID_FIELD.search(text, at)) is not None:
         start, at = text.rfind("\n", 0, named.start()) + 1, named.end()
         margin = text[start : named.start()]
@@ -109,7 +118,7 @@ def _header_around(above: list[str], below: list[str]) -> Headers | None:
     cut = len(first) - len(first.lstrip(" \t"))
     if cut:
         lines = [line[cut:] if not line[:cut].strip() else line for line in lines]
-    block, at = "\n".join(lines).encode("utf-8", "replace"), 0
+    block, at = ("\n".join(lines) + "\n\n").encode("utf-8", "replace"), 0
     while at < len(block):
         headers, at = read_header(block, at)
         if _MESSAGE_ID in headers:
@@ -121,6 +130,10 @@ def _header_around(above: list[str], below: list[str]) -> Headers | None:
 def _cited(parts: Sequence[Entity]) -> str:
     """An id that the notice names in its own words."""
     for part in parts:
-        if part.type == "text/plain" and (found := _CITED_ID.search(part.text[:_READ])):
+        if part.type != "text/plain":
+            continue
+        text = part.text[:_READ]
+        lower = text.lower()
+        if any(name in lower for name in _CITED) and (found := _CITED_ID.search(text)):
             return found[1]
     return ""

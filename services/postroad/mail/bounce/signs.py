@@ -44,7 +44,7 @@ _NEAR = 24  # characters: what follows "Re:" that soon is the subject of the mai
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Each is one reason to take the mail for a notice, but for the author and the last four."""
+    """Each is one reason to take the mail for a notice, but for the author and the last five."""
 
     author: tuple[Mailbox, ...]
     daemon: bool  # the author is a mail system
@@ -53,12 +53,14 @@ class Signs:
     named: tuple[str, ...]  # X-Failed-Recipients
     typed: bool  # multipart/report, or a type that says delivery-status
     answer: bool  # made in answer to a mail, of no mail system
+    reply: bool  # its subject is that of an answer
     receipt: bool
     complaint: bool
     delay: bool  # the subject speaks of a delay
 
 
-def signs_of(headers: Headers) -> Signs:
+def signs_of(headers: Headers, *, null: bool = False) -> Signs:
+    """`null`: the envelope had the null reverse-path, whatever Return-Path says."""
     author = headers.unfolded("from")
     found = mailboxes(author)
     subject = flat(headers.text("subject"))
@@ -72,10 +74,11 @@ def signs_of(headers: Headers) -> Signs:
         author=found,
         daemon=_is_daemon(author, found, typed=typed),
         subject=_says_failed(subject, says.get("failing", -1)),
-        null=sent == "<>" or sent.lower().startswith("<mailer-daemon"),
+        null=null or sent == "<>" or sent.lower().startswith("<mailer-daemon"),
         named=_named(headers) if "x-failed-recipients" in headers else (),
         typed=typed,
         answer=(made is not None and made.degree == "answer") or "answer" in says,
+        reply=subject.startswith(_REPLIES),
         receipt=subject.startswith(RECEIPTS),
         complaint="complaint" in says
         or "x-hmxmroriginalrecipient" in headers
@@ -98,8 +101,8 @@ def _says_failed(subject: str, at: int) -> bool:
 
 
 def _is_daemon(author: str, found: tuple[Mailbox, ...], *, typed: bool) -> bool:
-    if not author.strip():
-        return typed
+    if not author.strip(' "<>'):
+        return typed or "<>" in author
     local = found[0].address.rpartition("@")[0].lower() if found else author.partition("@")[0].strip(' "<>').lower()
     if local.strip('"').startswith(("mailer-daemon", "postmaster")) or local.strip('"') in DAEMONS:
         return True

@@ -35,26 +35,34 @@ FATES: tuple[tuple[Fate, tuple[str, ...]], ...] = (
         user unknown | user not known | no such user | invalid final delivery | mailbox is full |
         mailbox unavailable | over quota | user not found | exceeds allowed | does not like recipient |
         host unknown | unknown host | no mailbox | invalid address | nicht zugestellt | nicht ausgeliefert |
-        unzustellbar | zustellung*fehlgeschlagen | nachrichtenzustellung an | fehler bei der*zustellung |
-        pas pu etre delivre | pas pu être délivré | pas pu être remis | pas été remis | pas été distribué |
-        non remis | échec de la remise | impossible de remettre | echec de la remise | n'a pas pu être envoyé |
-        non distribué | non délivré | no pudo ser entregado | no se pudo entregar | no se ha podido entregar |
-        error de entrega | no ha podido ser entregado | no se entregó | no fue entregado |
-        non è stato possibile recapitare | recapito non riuscito | impossibile recapitare | non recapitat |
+        dauerhafte fehler | unzustellbar | zustellung*fehlgeschlagen | nachrichtenzustellung an |
+        fehler bei der*zustellung | pas pu etre delivre | pas pu être délivré | pas pu être remis |
+        pas été remis | pas été distribué | non remis | échec de la remise | impossible de remettre |
+        echec de la remise | n'a pas pu être envoyé | non distribué | non délivré | n'est pas parvenu |
+        pas pu remettre | no pudo ser entregado | no se pudo entregar | no se ha podido entregar |
+        error de entrega | no se ha entregado | no ha sido entregado | no pudo entregarse |
+        no ha podido ser entregado | no se entregó | no fue entregado | non è stato possibile recapitare |
+        recapito non riuscito | impossibile recapitare | non recapitat | non è stato recapitato |
         mancato recapito | impossibile consegnare | non è stato consegnato | nao pode ser enviada |
         não pôde ser entregue | não foi entregue | falha na entrega | não foi possível entregar |
         nao foi possivel entregar | nao pode ser entregue | kan niet worden bezorgd | kon niet worden bezorgd |
         niet worden afgeleverd | niet afgeleverd | is mislukt | onbestelbaar | niet bezorgd |
-        kunde inte levereras | gick inte att leverera | kunne ikke leveres | levering*mislykkedes | mislyktes |
-        ei voitu toimittaa | toimitus*epäonnistui | nie może zostać dostarczona | nie mogła zostać dostarczona |
-        nie została dostarczona | nie powiodło | nie można dostarczyć | nemohla být doručena | nelze doručit |
-        nem kézbesíthető | nem sikerült kézbesíteni | teslim edilemedi | не доставлено |
-        не может быть доставлен | невозможно доставить | не удалось доставить | сбой доставки |
-        не было доставлено | недоставлен | 邮件无法 | 无法发送 | 无法投递 | 投递失败 | 发送失败 | 退信 |
-        被退回 | 传递给*失败 | 未能送达 | 未能发送 | 無法傳遞 | 無法傳送 | 遞送失敗 | 配信できません |
-        配信できなかった | 配信されませんでした | 配信に失敗 | 送信できません | 送信できませんでした |
-        届けられませんでした | 届きませんでした | お届けできません | 配送できません | 배달할 수 없 |
-        전송하지 못 | 배달되지 못 | 전달되지 못 | 반송
+        kunde inte levereras | gick inte att leverera | levererades inte | blev ikke leveret | ble ikke levert |
+        kunne ikke leveres | levering*mislykkedes | mislyktes | ei voitu toimittaa | toimitus*epäonnistui |
+        nie może zostać dostarczona | nie mogła zostać dostarczona | nie została dostarczona | nie powiodło |
+        nie można dostarczyć | nemohla být doručena | nelze doručit | nebyla doručena | nepodařilo doručit |
+        nebolo možné doručiť | nepodarilo sa doručiť | nije isporučen | nije moguće isporučiti |
+        nem kézbesíthető | nem sikerült kézbesíteni | teslim edilemedi | iletilemedi | nu a putut fi livrat |
+        nu a fost livrat | nu s-a putut livra | tidak dapat dikirim | tidak terkirim | không thể gửi |
+        không gửi được | δεν παραδόθηκε | δεν ήταν δυνατή η παράδοση | δεν μπόρεσε να παραδοθεί |
+        не вдалося доставити | не може бути доставлен | не може да бъде доставен | לא נמסרה | לא ניתן למסור |
+        تعذر تسليم | لم يتم تسليم | не доставлено | не может быть доставлен | невозможно доставить |
+        не удалось доставить | сбой доставки | не было доставлено | недоставлен | 邮件无法 | 无法发送 |
+        无法投递 | 投递失败 | 发送失败 | 退信 | 被退回 | 传递给*失败 | 未能送达 | 未送达 | 找不到地址 |
+        未能发送 | 無法傳遞 | 無法傳送 | 遞送失敗 | 配信できません | 配信できなかった | 配信されませんでした |
+        配信に失敗 | 送信できません | 送信できませんでした | 届けられませんでした | 届きませんでした |
+        お届けできません | 配送できません | 배달할 수 없 | 전송하지 못 | 전송되지 못 | 전송되지 않 |
+        ไม่สามารถส่ง | ส่งไม่สำเร็จ | 배달되지 못 | 전달되지 못 | 반송
         """),
     ),
     (
@@ -84,6 +92,11 @@ FATES: tuple[tuple[Fate, tuple[str, ...]], ...] = (
         """),
     ),
 )
+
+NEGATIONS = divided("""
+    not | no | nicht | pas | non | não | nao | niet | inte | ikke | ei | nie | nem | ne | nu | не | isn't | wasn't
+""")
+"""Shortly before words of delivery these say the opposite."""
 
 FINAL = divided("""
     given up | failed permanently | permanent error | permanent fatal | permanent failure | permanently failed |
@@ -194,26 +207,27 @@ DAEMON_NAMES = divided("""
 
 SUBJECTS = divided("""
     failure notice | undelivered | undeliverable | returned mail | returned to sender | returning message |
-    mail delivery | delivery failure | delivery failed | delivery has failed | failure delivery |
-    delivery error | delivery notification | delivery status | delivery problem | delivery warning |
-    mail failure | mail error | mail system error | could not be delivered | couldn't be delivered |
-    cannot be delivered | can't be delivered | not delivered | non-delivery | nondeliverable | non delivery |
-    non remis | ndn: | ndr | failed mail | mail failed | user unknown | unknown user | message delivery |
-    delivery report | error during delivery | processing error | message delayed | delayed mail |
-    delivery delayed | delivery delay | unable to deliver | failed delivery | delivery unsuccessful |
-    message not delivered | rejected mail | mail rejected | message rejected | bounced | message undeliverable |
-    nameserver error | unzustellbar | nicht zustellbar | nicht zugestellt | zustellung | unzustellbarkeit |
+    mail delivery | delivery failure | delivery failed | delivery has failed | failure delivery | delivery error |
+    delivery notification | delivery status | delivery problem | delivery warning | mail failure | mail error |
+    mail system error | could not be delivered | couldn't be delivered | cannot be delivered | can't be delivered |
+    not delivered | non-delivery | nondeliverable | non delivery | non remis | ndn: | ndr | failed mail |
+    mail failed | user unknown | unknown user | message delivery | delivery report | error during delivery |
+    processing error | message delayed | delayed mail | delivery delayed | delivery delay | unable to deliver |
+    failed delivery | delivery unsuccessful | message not delivered | rejected mail | mail rejected |
+    message rejected | bounced | message undeliverable | nameserver error | unzustellbar | nicht zustellbar |
+    zurückgesandt | zurueckgesandt | zurückgesendet | nicht zugestellt | zustellung | unzustellbarkeit |
     non distribu | non délivr | échec | echec de | no entregad | no se puede entregar | no se pudo entregar |
-    entrega fallida | error de entrega | mancato recapito | non recapitabile | non recapitat |
-    consegna fallita | não entregue | não foi entregue | falha na entrega | falha de entrega | onbestelbaar |
-    niet bezorgd | kan niet worden bezorgd | kunde inte levereras | ikke leveres | kan ikke leveres |
-    olevererbart | ei voitu toimittaa | nie dostarczon | niedostarczon | nedoručiteln | kézbesíthetetlen |
-    teslim edilemedi | не доставлено | недоставлен | не может быть доставлен | сбой доставки | 退信 | 投递失败 |
-    传输失败 | 发送失败 | 无法送达 | 无法投递 | 未送达 | 未传递 | 配信不能 | 配信できません | エラー通知 |
-    エラーメール | メールエラー | 配信エラー | 送信エラー | 不達 | 配達不能 | 返送 | 반송 | 배달 실패 |
-    배달되지 | 系统退信 | 遞送失敗 | utilisateur non recens | quota exceeded | mailbox full | mailbox is full |
-    warning: message | message you sent blocked | cannot send | can't send | could not send | unable to send |
-    not be sent
+    entrega fallida | error de entrega | mancato recapito | non recapitabile | non recapitat | consegna fallita |
+    não entregue | não foi entregue | falha na entrega | falha de entrega | onbestelbaar | niet bezorgd |
+    kan niet worden bezorgd | kunde inte levereras | ikke leveres | kan ikke leveres | olevererbart |
+    ei voitu toimittaa | nie dostarczon | niedostarczon | nedoručiteln | kézbesíthetetlen | nelivrat |
+    nu a putut fi livrat | neisporučen | tidak terkirim | không thể gửi | không gửi được | δεν παραδόθηκε |
+    αδύνατη η παράδοση | не вдалося доставити | לא ניתן למסור | تعذر تسليم | ไม่สามารถส่ง | teslim edilemedi |
+    не доставлено | недоставлен | не может быть доставлен | сбой доставки | 退信 | 投递失败 | 传输失败 | 发送失败 |
+    无法送达 | 无法投递 | 未送达 | 未传递 | 配信不能 | 配信できません | エラー通知 | エラーメール | メールエラー |
+    配信エラー | 送信エラー | 不達 | 配達不能 | 返送 | 반송 | 배달 실패 | 배달되지 | 系统退信 | 遞送失敗 |
+    utilisateur non recens | quota exceeded | mailbox full | mailbox is full | warning: message |
+    message you sent blocked | cannot send | can't send | could not send | unable to send | not be sent
 """)
 """In the subject of a notice."""
 
@@ -230,6 +244,12 @@ ANSWERS = divided("""
     challenge | verify your email | to the anti-spam | sender verification
 """)
 """In the subject of answers by machine, of challenges and of receipts for requests."""
+
+FIRST_PERSON = divided("""
+    i | my | me | ich | mein | meine | meinem | meinen | meiner | je | mon | moi | yo | mi | mis | io | mio | mia |
+    eu | meu | minha | ik | mijn | jag | jeg | min | mitt
+""")
+"""How people speak of themselves, as mail systems do not."""
 
 RECEIPTS = divided("""
     read: | lu: | lu : | gelesen: | leído: | leido: | letto: | lida: | gelezen: | läst: | læst: | lest: |
