@@ -156,7 +156,11 @@ def a_row(text: str) -> Callable[[Installation], None]:
         pytest.param(None, ["apply", "none.toml"], os.EX_CONFIG, "none.toml: No such file", id="no such file"),
         pytest.param(None, ["up", "--config", "none.toml"], os.EX_CONFIG, "none.toml: No such file", id="no settings"),
         pytest.param(
-            None, ["preview", "crm.lead/7", "--config", "none.toml"], os.EX_CONFIG, "none.toml: No such file", id="preview"
+            None,
+            ["preview", "crm.lead/7", "--config", "none.toml"],
+            os.EX_CONFIG,
+            "none.toml: No such file",
+            id="preview",
         ),
         pytest.param(a_row("[smpt]\n"), ["up", "--config", "{file}"], os.EX_CONFIG, "did you mean 'smtp'", id="a key"),
         pytest.param(

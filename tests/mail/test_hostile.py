@@ -76,6 +76,20 @@ HOSTILE = [
     pytest.param(HEAD + b"\r\nhi\r\n" + b"\r\nsent from my x, not\r\n\r\n" * 6_000, id="6,000 almost advertisements"),
     pytest.param(HEAD + b"stray\r\n" * 300_000 + b"To: x\r\n\r\nx", id="300,000 stray lines"),
     pytest.param(b"From: " + b"a " * 250_000 + b"\r\n\r\nx", id="a name of 250,000 words"),
+    pytest.param(b"Subject: =?utf-8?q?" + b"a" * 2_000 + b"\r\n\r\nx", id="a word of 2,000 letters without end"),
+    pytest.param(b"Subject: =?utf-8?q?" + b"a=b?c" * 50_000 + b"\r\n\r\nx", id="a word of 250,000 without end"),
+    pytest.param(b"Subject: " + b"=?utf-8?q?a=?= b" * 50_000 + b"\r\n\r\nx", id="50,000 words that end oddly"),
+    pytest.param(HEAD + b"\r\nhi\r\n\r\nsent from my " + b"x" * 170 + b";", id="an almost endless advertisement"),
+    pytest.param(
+        HEAD + b"\r\n" + b"On 1 May 2023 at 10:00 a@b.c sang:\r\n" * 10_000, id="10,000 introductions without verb"
+    ),
+    pytest.param(HEAD + b"\r\n" + b"7\r\n" * 20_000, id="20,000 lines of one digit"),
+    pytest.param(HEAD + MIXED + b"--b\r\n\r\n\xd0\xcf \xe4\r\n" * 5_000, id="5,000 parts in no known charset"),
+    pytest.param(HEAD + b"\r\n" + bytes(range(128, 256)) * 80_000, id="10 MB in no known charset"),
+    pytest.param(b"To: \xd0\xcf <a@b.example>\r\n" * 5_000 + b"\r\nx", id="5,000 names in no known charset"),
+    pytest.param(
+        HEAD + b"Content-Type: text/plain; format=flowed\r\n\r\n" + b"a \r\n" * 500_000, id="500,000 flowed lines"
+    ),
     pytest.param(b"Subject: " + b"=?u?q?" * 100_000 + b"\r\n\r\nx", id="100,000 words begun"),
     pytest.param(
         HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QQ==\r\n" * 300_000, id="300,000 pieces of base64"

@@ -43,6 +43,8 @@ THEIRS = "\n\n> old words\n> more"
                 "Vào Th 2, 1 thg 5, 2023 vào lúc 10:00 Mary <m@a.example> đã viết:",
                 "2023-05-01 10:00 GMT+02:00 Mary <m@a.example>:",
                 "---- Mary wrote ----",
+                "Am 01.05.23 um 10:00 schrieb Mary Smith:",
+                "Am 2023-05-01 10:00, schrieb Mary:",
             )
         ),
         *(
@@ -61,7 +63,22 @@ THEIRS = "\n\n> old words\n> more"
                 "أُرسلت من الـ iPhone",
                 "Get Outlook for Android<https://aka.example>",
                 "Sent with Proton Mail secure email.",
+                "Sent via Superhuman ( https://a.example )",
             )
+        ),
+        *(
+            pytest.param(f"new\n\n{line}\nold\nolder", "new", id=line)
+            for line in (
+                "-- Please reply above this line --",
+                "##- Bitte antworten Sie oberhalb dieser Zeile -##",
+                "-- Veuillez répondre au-dessus de cette ligne --",
+                "-- 请在此行上方回复 --",
+                "Reply ABOVE THIS LINE to add a comment",
+            )
+        ),
+        pytest.param("All above this line is done:\nfine", "All above this line is done:\nfine", id="a line of ours"),
+        pytest.param(
+            "Am 1.5.2023 um 10:00 kommt Mary:\nbitte", "Am 1.5.2023 um 10:00 kommt Mary:\nbitte", id="a date of ours"
         ),
         pytest.param("new\nSent from my desk, not my phone.", "new\nSent from my desk, not my phone.", id="a sentence"),
         pytest.param("new\n\nSent from my iPhone\n\ntheirs", "new", id="unmarked quote below a telephone's line"),
@@ -137,6 +154,21 @@ def test_folded_bodies(one: str, other: str, same: bool) -> None:
 def test_html_alone_is_read_for_its_reply() -> None:
     html = "<div>new</div><div>On Mon, 1 May 2023 Mary &lt;m@a.example&gt; wrote:</div><blockquote>old</blockquote>"
     assert read(b"Content-Type: text/html\n\n" + html.encode()).reply_text == "new"
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param("<div id=divRplyFwdMsg>", id="Outlook"),
+        pytest.param("<div id=appendonsend></div>", id="Outlook on the web"),
+        pytest.param('<div id="mail-editor-reference-message-container">', id="Outlook on telephones"),
+        pytest.param('<div class="yahoo_quoted">', id="Yahoo"),
+        pytest.param('<div name="messageReplySection">', id="Spark"),
+    ],
+)
+def test_what_html_marks_as_quoted_goes(mark: str) -> None:
+    raw = f"Content-Type: text/html\n\n<div>new</div>{mark}<div>Nobody knows this introduction</div><div>old</div>"
+    assert read(raw.encode()).reply_text == "new"
 
 
 def test_lines_beyond_the_limit_are_kept() -> None:

@@ -28,7 +28,8 @@ _TOKEN = re.compile(
 _ATOM = r"[\w!#$%&'*+/^`{|}~.-]+"
 _BARE = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 _USUAL = re.compile(
-    rf"\s*(?:(?:({_ATOM}(?: {_ATOM})*|\"[^\"\\\s]+(?: [^\"\\\s]+)*\") ?)?<({_BARE})>|({_BARE}))\s*(?:,|\Z)"
+    rf"\s*(?:(?:({_ATOM}(?: {_ATOM})*|\"[^\"\\\s]+(?: [^\"\\\s]+)*\") ?)?<({_BARE})>"
+    rf"|({_BARE})(?: \(([\w .'-]+)\))?)\s*(?:,|\Z)"
 )
 _UNQUOTE = re.compile(r"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(r"[^\s\"(),:;<>@\[\]\\]+\Z")
@@ -66,7 +67,7 @@ def _usual(text: str) -> list[Mailbox]:
         if match is None:
             return []
         local, _, domain = (match[2] or match[3]).rpartition("@")
-        name = match[1] or ""
+        name = match[1] or match[4] or ""  # RFC 5322 A.5: once the name stood in a comment
         found.append(Mailbox(decode_words(name.strip('"')).strip(), f"{local}@{domain.lower()}"))
         at = match.end()
     return found

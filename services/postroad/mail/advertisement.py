@@ -5,7 +5,7 @@ import re
 _LONGEST = 200  # characters of such a line
 _DEVICE = (
     r"(?:mobile|(?:cell|smart)?phone|iphone|ipad|ipod|android|blackberry|galaxy|samsung|huawei|xiaomi|nokia|windows"
-    r"|outlook|mail(?:box|spring)?|yahoo|aol|airmail|gmail|proton|thunderbird|spark|k-9|handy|mobil\w*|téléphone|móvil"
+    r"|outlook|mail(?:box|spring)?|yahoo|aol|airmail|gmail|proton|thunderbird|spark|superhuman|missive|k-9|handy|mobil\w*|téléphone|móvil"
     r"|telef\w+|tablet|device)"
 )
 _SENT = (  # the whole of it, in languages where such words begin no ordinary sentence
@@ -35,7 +35,7 @@ _GET = (
 )
 _ENGLISH = (
     rf"sent (?:from|via|with|by|using) [^,.;]{{0,40}}\b{_DEVICE}\b.{{0,80}}",
-    r"sent (?:from|via|with|by|using) (?:my|an?|the) (?:[^\s,.;]+ ?){1,6}",
+    r"sent (?:from|via|with|by|using) (?:my|an?|the) [^\s,.;]+(?: [^\s,.;]+){0,5} ?",
     r"sent (?:from|via|with|by|using) (?:\[?https?:|[^\s<]{2,20} ?[<\[(]https?:).{1,120}",
     rf"(?:\w+ )?from (?:my )?{_DEVICE}\b.{{0,30}}",
 )

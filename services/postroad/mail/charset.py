@@ -2,8 +2,11 @@
 
 import codecs
 import re
+from contextlib import suppress
 from encodings.aliases import aliases
 from functools import lru_cache
+
+from postroad.mail.unlabelled import WESTERN, charset_of
 
 _LABEL = re.compile(r"[\s\"']*([A-Za-z0-9][A-Za-z0-9._:+-]{0,39})")
 
@@ -48,6 +51,7 @@ _KNOWN = frozenset(aliases.values()) | frozenset(_UNALIASED)
 _LIKE_ASCII = ("", "utf-8", "iso8859-1", "cp1252")  # read octets below 0x80 as they are
 _REPLACED = "\ufffd"
 _BYTE_ORDER_MARK = "\ufeff"
+_ESCAPE = re.compile(rb"\x1b\$[@B)(]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -70,22 +74,36 @@ def codec_of(label: str) -> str:
         return ""
 
 
-def decode(payload: bytes, label: str = "") -> str:
-    """Text of `payload` under the declared `label`; undeclared is UTF-8, what cannot be read is replaced."""
-    if payload.isascii() and codec_of(label) in _LIKE_ASCII:
-        return payload.decode("ascii")
+def decode(payload: bytes, label: str = "", *, beside: str = "") -> str:
+    """Text of `payload` under the declared `label`; what cannot be read is replaced.
+
+    Undeclared is UTF-8, else in the charset `beside` (that of the text it stands with), else what it looks like.
+    """
     codec = codec_of(label)
+    if payload.isascii() and codec in _LIKE_ASCII:
+        return _escaped(payload) if not codec and _ESCAPE.search(payload) else payload.decode("ascii")
     if not codec:
-        return _undeclared(payload)
+        return _undeclared(payload, beside)
     try:
         text = payload.decode(codec, "replace")
     except (LookupError, ValueError):
-        return _undeclared(payload)
+        return _undeclared(payload, beside)
+    if codec == "utf-8" and _REPLACED in text:
+        return _misdeclared(payload, text)
     if codec in _WINDOWS_OF and _C1.search(text):
         text = payload.decode(_WINDOWS_OF[codec], "replace")
     # UTF-7 alone lets half a character through, which no encoder takes afterwards.
     text = _SURROGATE.sub(_REPLACED, text) if codec == "utf-7" else text
     return text.removeprefix(_BYTE_ORDER_MARK)
+
+
+def label_of(payload: bytes, label: str) -> str:
+    """The label under which `payload` is read: the declared one, or what it looks like; "" when UTF-8 or ASCII."""
+    codec = codec_of(label)
+    if codec not in ("", "utf-8"):
+        return codec
+    text = payload.decode("utf-8", "replace")
+    return "" if _REPLACED not in text or _is_cut(text) else charset_of(payload)
 
 
 def encode(text: str, label: str) -> bytes:
@@ -96,14 +114,38 @@ def encode(text: str, label: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _undeclared(payload: bytes) -> str:
+def _undeclared(payload: bytes, beside: str) -> str:
     if payload.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return payload.decode("utf-16", "replace")
     try:
         return payload.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         text = payload.decode("utf-8", "replace")
-    # One cut character in UTF-8 text stays UTF-8; text with more holes than letters was Latin all along.
+    if _is_cut(text):
+        return text
+    if beside and (codec := codec_of(beside)) not in _LIKE_ASCII:
+        with suppress(LookupError, ValueError):
+            if b"a".decode(codec) == "a":  # neither UTF-16 nor EBCDIC
+                return payload.decode(codec)
+    return payload.decode(charset_of(payload) or WESTERN, "replace")
+
+
+def _misdeclared(payload: bytes, text: str) -> str:
+    """UTF-8 by its label, but not by its octets: another charset if one makes words of it."""
+    codec = "" if _is_cut(text) else charset_of(payload)
+    return (payload.decode(codec, "replace") if codec else text).removeprefix(_BYTE_ORDER_MARK)
+
+
+def _is_cut(text: str) -> bool:
+    """One cut character in UTF-8 text stays UTF-8; text with more holes than letters was another charset all along."""
     holes = text.count(_REPLACED)
-    letters = sum(1 for _ in re.finditer(r"[^\x00-\x7f\ufffd]", text))
-    return text if holes <= letters else payload.decode("cp1252", "replace")
+    letters = len(text) - holes - len(text.encode("ascii", "ignore"))
+    return holes <= letters
+
+
+def _escaped(payload: bytes) -> str:
+    """ASCII octets that switch charsets by escapes (RFC 1468, RFC 1557), as Japanese and Korean mail did unlabelled."""
+    for codec in ("iso2022_jp_ext", "iso2022_kr"):
+        with suppress(ValueError):
+            return payload.decode(codec)
+    return payload.decode("ascii")

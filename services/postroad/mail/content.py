@@ -37,6 +37,8 @@ class Body:
 
     text: str
     html: str
+    flowed: bool = False  # RFC 3676: `text` was wrapped by a program, each part of it
+    delsp: bool = False
 
 
 def read_leaves(root: Entity) -> tuple[Leaf, ...]:
@@ -62,12 +64,17 @@ def read_body(root: Entity) -> Body:
     """
     parts = [part for part in root.leaves(into_messages=False) if _is_body(part)]
     replaced = _replaced(root)
-    texts = [part.text for part in parts if part.type == "text/plain" and part.text]
+    plain = [part for part in parts if part.type == "text/plain" and part.text]
     shown = [part for part in parts if part.text.strip() and id(part) not in replaced]
     html = ""
     if any(part.type == "text/html" for part in shown):
         html = "\n".join(part.text if part.type == "text/html" else preformatted(part.text) for part in shown)
-    return Body("\n".join(texts).replace("\0", ""), html.replace("\0", ""))
+    return Body(
+        "\n".join(part.text for part in plain).replace("\0", ""),
+        html.replace("\0", ""),
+        flowed=all(part.parameters.get("format", "").lower() == "flowed" for part in plain),
+        delsp=all(part.parameters.get("delsp", "").lower() == "yes" for part in plain),
+    )
 
 
 def read_attachments(root: Entity) -> tuple[Attachment, ...]:

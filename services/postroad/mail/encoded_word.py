@@ -6,14 +6,19 @@ from binascii import Error, a2b_base64, a2b_qp
 from postroad.mail.charset import decode, encode
 
 # A "?" inside is forbidden and sent all the same; what looks like the next word's beginning ends the search.
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?((?:[^?=]+|\?(?!=)|=(?!\?[^=\s]))*)\?=")
+# Nothing is given back to be tried anew: else a word that never ends takes time that doubles with each letter.
+_WORD = re.compile(r"=\?([^?\s]{1,60}+)\?([bBqQ])\?((?:[^?=]++|\?(?!=)|=(?!\?[^=\s]))*+)\?=")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
-def unfold(value: bytes) -> str:
-    """The text of a raw field body: folding undone (RFC 5322 2.2.3), 8-bit as UTF-8, else Latin; controls removed."""
-    text = value.decode("ascii") if value.isascii() else decode(value)
+def unfold(value: bytes, beside: str = "") -> str:
+    """The text of a raw field body: folding undone (RFC 5322 2.2.3), controls removed.
+
+    8-bit text is UTF-8, else in the charset labelled `beside`, that of the mail's text, else what it looks like.
+    """
+    plain = value.isascii() and b"\x1b" not in value
+    text = value.decode("ascii") if plain else decode(value, beside=beside)
     if "\n" in text:
         text = text.replace("\n\t", "\n ").replace("\n", "")
     return (text if text.isprintable() else _CONTROL.sub("", text)).strip()

@@ -34,10 +34,11 @@ _STRAY = re.compile(
 class Headers:
     """The fields of one header, by name, in order; names compare without case."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "beside")
 
     def __init__(self, fields: dict[str, list[bytes]]) -> None:
         self._fields = fields
+        self.beside = ""  # the charset of the mail's text, for what stands here in 8 bits and is no UTF-8
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -61,12 +62,12 @@ class Headers:
     def unfolded(self, name: str) -> str:
         """The topmost field body unfolded, encoded words left alone; "" when absent."""
         value = self.raw(name)
-        return "" if value is None else unfold(value)
+        return "" if value is None else unfold(value, self.beside)
 
     def all_unfolded(self, name: str) -> tuple[str, ...]:
         """Every field body under this name, topmost first."""
         values = self._fields.get(name)
-        return tuple(map(unfold, values)) if values else ()
+        return tuple(unfold(value, self.beside) for value in values) if values else ()
 
     def text(self, name: str) -> str:
         """The topmost field body as people read it: unfolded, encoded words decoded."""

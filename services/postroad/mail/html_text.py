@@ -16,9 +16,11 @@ _BREAKS = {
 }
 _PARAGRAPHS = {"p", "blockquote", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6"}
 _SAYS_FORWARDED = ("-", "\u2014")  # what is below such a line is a message, not a quote
-# How Outlook, Yahoo, Gmail and Thunderbird mark what is no longer the author's.
+# How Outlook, Yahoo, Spark, Gmail and Thunderbird mark what is no longer the author's.
 _MARKS_MESSAGE = re.compile(
-    r"\bid=[\"']?(?:\w+_)?(?:divRplyFwdMsg|yahoo_quoted)|\bclass=[\"']?\w*yahoo_quoted", re.IGNORECASE
+    r"\bid=[\"']?(?:\w+_)?(?:divRplyFwdMsg|appendonsend|mail-editor-reference-message|yahoo_quoted)"
+    r"|\bclass=[\"']?\w*yahoo_quoted|\bname=[\"']?messageReplySection",
+    re.IGNORECASE,
 )
 _MARKS_INTRODUCTION = re.compile(r"\bclass=[\"']?(?:gmail_attr|moz-cite-prefix)\b", re.IGNORECASE)
 

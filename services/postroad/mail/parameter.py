@@ -78,7 +78,8 @@ def _unquoted(value: str) -> str:
     value = value.strip()
     if not value.startswith('"'):
         return value
-    return _ESCAPED.sub(r"\1", value[1:].removesuffix('"'))
+    value = value[1:].removesuffix('"')
+    return _ESCAPED.sub(r"\1", value) if "\\" in value else value
 
 
 def _joined(parts: dict[int, tuple[bool, str]]) -> str:

@@ -166,7 +166,10 @@ class Mail:
     @lazy
     def reply_text(self) -> str:
         """The new words alone: without quotes and signature."""
-        return strip_reply(self._words)
+        body = self._body
+        if body.text.strip():
+            return strip_reply(body.text, flowed=body.flowed, delsp=body.delsp)
+        return strip_reply(html_to_text(body.html, marks=True))
 
     @lazy
     def folded_body(self) -> str:
@@ -176,10 +179,6 @@ class Mail:
     @lazy
     def _body(self) -> Body:
         return read_body(self.root)
-
-    @lazy
-    def _words(self) -> str:
-        return self._body.text if self._body.text.strip() else html_to_text(self._body.html, marks=True)
 
     def _mailboxes(self, name: str) -> tuple[Mailbox, ...]:
         fields = self.headers.all_unfolded(name)

@@ -2,7 +2,7 @@
 
 import re
 
-from postroad.mail.quotation_words import FORWARDED, FROM, MESSAGE, OPENINGS, OTHER, SURE, WROTE, any_of
+from postroad.mail.quotation_words import ABOVE, FORWARDED, FROM, MESSAGE, OPENINGS, OTHER, SURE, WROTE, any_of
 
 INTRODUCTION = "\ue0f1"
 """A line that stands for an introduction which HTML has marked, whatever its language (a private-use character)."""
@@ -21,6 +21,7 @@ _DATE = r"(?:\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[年년])"
 _TIME = r"\d{1,2}[:.h]\d\d"
 _WHEN = re.compile(rf"{_DATE}|{_TIME}")
 _DAY = re.compile(_DATE)
+_HOUR = re.compile(_TIME)
 _ADDRESS = re.compile(r"[^\s<>\[\]()]@[^\s<>\[\]()]")
 _BRACKETED = re.compile(r"(?:[<(\[]|&lt;)\s*(?:mailto:)?[^\s<>()]{1,100}@[^\s<>]{1,200}")
 _OPENING = re.compile(rf"\W{{0,8}}(?:(?:{OPENINGS})\b.{{0,300}}\d|\d|\w{{2,12}}[.,]{{1,2}} .{{0,40}}\d)", re.IGNORECASE)
@@ -34,7 +35,8 @@ _ISO_DATED = re.compile(  # "2016-10-24 15:36 GMT+02:00 Mary" and "2013/7/20 Mar
     r"(?:GMT[+-]\d\d:?\d\d .{1,200}|.{0,200}<[^\s<>]{1,200}@[^<>]{1,200}>:?\s*)\Z"
 )
 _BRACKET_CLOSED = re.compile(rf">\s?(?:{_VERB})?\s?{_COLON}\s*\Z", re.IGNORECASE)
-_FIRST = "-_=*0123456789" + MESSAGE_BELOW
+_FIRST = "-_=*#0123456789" + MESSAGE_BELOW
+_ASKS = ("Reply", "REPLY", "Please", "Write")  # so begins "Reply above this line" that stands in no frame
 _LAST = ":\uff1a>*-" + INTRODUCTION
 _ENDS = ("wrote", "schrieb", "a écrit", "skrev", "schreef", "写道")
 
@@ -42,6 +44,8 @@ _RULED = re.compile(
     rf"[-_=]{{2,}}+\s*(?:{MESSAGE}|Forwarded by .{{0,80}}|.{{1,80}} (?:{_VERB}))\s*[-_=]{{2,}}[\s*]*\Z", re.IGNORECASE
 )
 _TITLED = re.compile(r"[-_=]{3,}+\s*[^\s\-_=].{2,60}[^\s\-_=]\s*[-_=]{3,}[\s*]*\Z")
+_ABOVE = re.compile(rf"(?:[-_=*#]{{2}}|{'|'.join(_ASKS)}).{{0,60}}(?:{ABOVE})", re.IGNORECASE)
+_LONGEST_ASKED = 160  # characters of such a line
 _FORWARDED = re.compile(rf"(?:{FORWARDED})\s?{_COLON}[\s*]*\Z", re.IGNORECASE)
 _FIELD = re.compile(
     rf"(?:(?P<author>{FROM})|(?P<sure>{SURE})|(?P<other>{OTHER}))\s?\*{{0,2}}\s?{_COLON}", re.IGNORECASE
@@ -56,7 +60,7 @@ def is_quoted(line: str) -> bool:
 def opens_message(lines: list[str], at: int) -> bool:
     """A separator line, or the block of fields that mail programs set above what they quote."""
     line = lines[at][:_LONGEST].strip(BLANK + "*")
-    if line.startswith(MESSAGE_BELOW):
+    if line.startswith(MESSAGE_BELOW) or (len(line) < _LONGEST_ASKED and _ABOVE.match(line)):
         return True
     if line[:2] in ("--", "==", "__"):
         if _RULED.match(line):
@@ -89,7 +93,7 @@ def closes_bracket(line: str) -> bool:
 
 def may_turn(bare: str) -> bool:
     """Whether the line, stripped of blanks, may be anything but words: the cheap question, asked of every line."""
-    return ":" in bare or bare[0] in _FIRST or bare[-1] in _LAST or bare.endswith(_ENDS)
+    return ":" in bare or bare[0] in _FIRST or bare[-1] in _LAST or bare.endswith(_ENDS) or bare.startswith(_ASKS)
 
 
 def introduction(lines: list[str], at: int, first: int) -> int:
@@ -97,12 +101,12 @@ def introduction(lines: list[str], at: int, first: int) -> int:
     last = lines[at].strip(BLANK)
     if last == INTRODUCTION:
         return 1
-    if not (last[-1:] in _LAST or last[:4].isdigit() or last.endswith(_ENDS)):
+    if not (last[-1:] in _LAST or (last[:4].isdigit() and last[4:5] in ("-", "/")) or last.endswith(_ENDS)):
         return 0
     found, joined = 0, ""
     for size in range(1, min(_WRAPPED, at - first + 1) + 1):
         line = lines[at - size + 1][:_LONGEST].strip(BLANK)
-        if size > 1 and (line.startswith(">") or (not line and not joined.startswith("<"))):
+        if size > 1 and (line.startswith(">") or line.endswith(":") or (not line and not joined.startswith("<"))):
             break
         joined = f"{line} {joined}".strip()
         starts_paragraph = size == at - first + 1 or not lines[at - size].strip(BLANK)
@@ -114,15 +118,18 @@ def introduction(lines: list[str], at: int, first: int) -> int:
 def _introduces(joined: str) -> bool:
     if len(joined) > _LONGEST or _ISO_DATED.match(joined):
         return len(joined) <= _LONGEST
-    addressed = _ADDRESS.search(joined) is not None
+    addressed = "@" in joined and _ADDRESS.search(joined) is not None
     if _ends_in_verb(joined) and not _MYSELF.search(joined):
         opened = _OPENING.match(joined) is not None
         return addressed or (opened and _WHEN.search(joined) is not None) or _DAY.search(joined) is not None
-    if not addressed or not _WHEN.search(joined):
+    dated = joined.endswith(":") and _OPENING.match(joined) and _DAY.search(joined) and _HOUR.search(joined)
+    if not (dated or (addressed and _WHEN.search(joined))):
         return False
     lower = joined.lower()
     if any(verb in lower for verb in _VERBS) and _WROTE.search(joined):
-        return True
+        return True  # "Am 1.5.2023 um 10:00 schrieb Mary:" has no address, but is dated to the minute
+    if not addressed:
+        return False
     return (
         joined.rstrip("*_ ").endswith((":", "\uff1a")) and bool(_BRACKETED.search(joined)) and not _FIELD.match(joined)
     )

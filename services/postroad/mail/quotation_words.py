@@ -90,3 +90,20 @@ FORWARDED = any_of(
     *("転送されたメッセージ", "전달된 메시지 시작"),
 )
 """Apple's line above a forwarded message, which ends in a colon."""
+
+ABOVE = any_of(
+    *("above this line", "über dieser Linie", "oberhalb dieser Linie", "oberhalb dieser Zeile"),
+    *(
+        "au-dessus de cette ligne",
+        "sobre esta línea",
+        "encima de esta línea",
+        "sopra questa riga",
+        "sobre d'aquesta línia",
+    ),
+    *("acima desta linha", "boven deze lijn", "boven deze regel", "over denne linjen", "over denne linje"),
+    *("ovanför denna rad", "ovanför den här raden", "tämän rivin yläpuolelle", "nad tímto řádkem", "nad tento riadok"),
+    *("powyżej tej linii", "iznad ove linije", "nad to vrstico", "e vonal felett", "deasupra acestei linii"),
+    *("выше этой строки", "выше этой линии", "вище цього рядка", "bu satırın üst", "فوق هذا الخط", "بالای این خط"),
+    *("מעל קו זה", "此行上方", "この行の上に", "이 줄 위에"),
+)
+"""Where helpdesks want the answer: "Please reply above this line"."""

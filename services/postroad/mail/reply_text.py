@@ -6,6 +6,7 @@ A quote among one's own words, with an answer below it, stays as what the answer
 import re
 
 from postroad.mail.advertisement import is_advertisement
+from postroad.mail.flowed import unwrapped
 from postroad.mail.quotation import (
     BLANK,
     INTRODUCTION,
@@ -28,9 +29,13 @@ _SENTENCE_ENDS = (".", "?", "!", ":", "\u3002", "\uff1f")
 _WRAPPING = 60  # columns at which careless programs begin to wrap the lines of others
 
 
-def strip_reply(text: str) -> str:
-    """The words that are new in this mail; all of it when nothing seems new."""
+def strip_reply(text: str, *, flowed: bool = False, delsp: bool = False) -> str:
+    """The words that are new in this mail; all of it when nothing seems new.
+
+    `flowed`, `delsp`: the text's parameters of RFC 3676; what is kept is then unwrapped.
+    """
     kept = _without_tail(_own_lines(text.split("\n", MAX_LINES)))
+    kept = unwrapped(kept, delsp=delsp) if flowed else [line.rstrip() for line in kept]
     return "\n".join(kept).strip("\n") or text.replace(INTRODUCTION, "").replace(MESSAGE_BELOW, "").strip()
 
 
@@ -94,7 +99,7 @@ def _without_tail(lines: list[str]) -> list[str]:
     end = len(lines)
     while end and _is_tail(lines[end - 1].strip(BLANK)):
         end -= 1
-    return [line.rstrip() for line in lines[:end]]
+    return lines[:end]
 
 
 def _is_tail(bare: str) -> bool:

@@ -6,6 +6,7 @@ not match. Here each line that begins with two hyphens is looked at once and com
 
 import re
 
+from postroad.mail.charset import label_of
 from postroad.mail.entity import MAX_DEPTH, Entity
 from postroad.mail.header import Headers, read_header
 
@@ -31,7 +32,18 @@ def read_tree(raw: bytes) -> Entity:
             if not entity.children and (inner := _decoded(entity)) is not None:
                 entity.children.append(inner)
                 waiting.append(inner)
+    if not buffer.isascii():
+        _tell_charset(root)
     return root
+
+
+def _tell_charset(root: Entity) -> None:
+    """What headers have in 8 bits without a label is in the charset of the mail's text, unless it is UTF-8."""
+    texts = (entity for entity in root.leaves(into_messages=False) if entity.type.startswith("text/"))
+    charset = next(filter(None, (label_of(text.payload, text.charset) for text in texts)), "")
+    if charset:
+        for entity in root.walk(into_messages=False):
+            entity.headers.beside = charset
 
 
 def _message(buffer: bytes, start: int, *, depth: int) -> Entity:
