@@ -59,6 +59,10 @@ class Headers:
         values = self._fields.get(name)
         return values[0] if values else None
 
+    def is_ascii(self) -> bool:
+        """Whether no field body holds 8-bit octets."""
+        return all(value.isascii() for values in self._fields.values() for value in values)
+
     def unfolded(self, name: str) -> str:
         """The topmost field body unfolded, encoded words left alone; "" when absent."""
         value = self.raw(name)

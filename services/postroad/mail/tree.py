@@ -39,10 +39,13 @@ def read_tree(raw: bytes) -> Entity:
 
 def _tell_charset(root: Entity) -> None:
     """What headers have in 8 bits without a label is in the charset of the mail's text, unless it is UTF-8."""
+    entities = list(root.walk(into_messages=False))
+    if all(entity.headers.is_ascii() for entity in entities):
+        return
     texts = (entity for entity in root.leaves(into_messages=False) if entity.type.startswith("text/"))
     charset = next(filter(None, (label_of(text.payload, text.charset) for text in texts)), "")
     if charset:
-        for entity in root.walk(into_messages=False):
+        for entity in entities:
             entity.headers.beside = charset
 
 
