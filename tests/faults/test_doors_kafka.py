@@ -83,7 +83,7 @@ async def test_without_enough_replicas_every_door_says_not_now_and_with_them_eac
     monkeypatch.setattr(whole, "SILENCE_SECONDS", 2.0)
     kafka = cluster_settings(three_nodes.bootstrap, replication=3, request=3.0)
     await fresh_topics(kafka)
-    await publish(kafka, [proposed()])
+    await publish(cluster_settings(three_nodes.bootstrap, replication=3), [proposed()])
     with doors.file.open("a") as file:  # for the pipe
         file.write(f'[kafka]\nbootstrap = "{three_nodes.bootstrap}"\nreplication = 3\nrequest = 3.0\n')
     async with opened(doors, kafka):

@@ -1,18 +1,16 @@
 """A worker as a process: the order of its start and its end, and its exit codes."""
 
 import asyncio
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from postroad.cli.worker import app
 from postroad.runtime import logs
@@ -34,14 +32,10 @@ SOON = Times(tick=1.0, start=1.0, patience=3.0)
 
 
 @pytest.fixture
-def told(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What the log tells; its stream is this test's own, so the log is as it was afterwards."""
-    before = logging.getLogger().handlers[:]
+def told(capfd: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[str]:
+    """What the log tells."""
     logs.configure()
-    yield capfd
-    structlog.reset_defaults()
-    logs.decisions = None
-    logging.getLogger().handlers[:] = before
+    return capfd
 
 
 class Room:

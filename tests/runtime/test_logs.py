@@ -42,20 +42,6 @@ class State(msgspec.Struct, frozen=True):
     pass
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Logs are the process's: other tests shall have theirs."""
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level, sys.excepthook, threading.excepthook
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:], level, sys.excepthook, threading.excepthook = kept
-    root.setLevel(level)
-    logging.getLogger("postroad").setLevel(logging.NOTSET)
-    structlog.reset_defaults()
-    logs.decisions = None
-
-
 def configured(**settings: Any) -> io.StringIO:
     stream = io.StringIO()
     logs.configure(Logs(**settings), stream)

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from postroad.runtime.config import Kafka
 from postroad_schemas import Event
@@ -16,8 +17,9 @@ TOPICS = sorted({topic for core in CORES for topic in (*core.reads, *core.writes
 
 
 async def begun(bootstrap: str, folder: Path, runner: str, **more: object) -> Kafka:
-    """Settings with every stage on one runner, and empty topics."""
-    kafka = cluster_settings(bootstrap, runner={stage.name: runner for stage in STAGES}, **more)
+    """Settings with every stage on one runner, groups of its own, and empty topics."""
+    groups = f"trial-{uuid4().hex[:8]}"  # those of the test before may still have members that were killed
+    kafka = cluster_settings(bootstrap, prefix=groups, runner={stage.name: runner for stage in STAGES}, **more)
     await fresh_topics(kafka, trial(folder / "calls"))
     return kafka
 
