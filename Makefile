@@ -28,7 +28,7 @@ check: setup ## formatter, linter, types, walls
 	$(BIN)/lint-imports
 
 test: check $(BROKER) ## every check and every test, the ones on a real broker too
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 schemas: setup ## writes what is made from the catalogue anew: schemas/, the manifests of Kubernetes, dashboards and alerts
 	$(BIN)/python -m postroad.cli.schemas

@@ -2,6 +2,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -30,3 +31,14 @@ def logs_as_before() -> Iterator[None]:
     logging.getLogger("postroad").setLevel(logging.NOTSET)
     structlog.reset_defaults()
     logs.decisions = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spreads the files that take long evenly among the others: two processes share them, and neither is left alone."""
+    files: dict[bool, dict[Path, None]] = {True: {}, False: {}}
+    long = {item.path for item in items if item.get_closest_marker("broker") or item.get_closest_marker("slow")}
+    for item in items:
+        files[item.path in long][item.path] = None
+    files[True] = dict.fromkeys(reversed(files[True]))  # the longest of all come late in the alphabet
+    turn = {path: number / len(group) for group in files.values() for number, path in enumerate(group)}
+    items.sort(key=lambda item: (turn[item.path], item.path))

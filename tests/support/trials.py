@@ -19,7 +19,8 @@ TOPICS = sorted({topic for core in CORES for topic in (*core.reads, *core.writes
 async def begun(bootstrap: str, folder: Path, runner: str, **more: object) -> Kafka:
     """Settings with every stage on one runner, groups of its own, and empty topics."""
     groups = f"trial-{uuid4().hex[:8]}"  # those of the test before may still have members that were killed
-    kafka = cluster_settings(bootstrap, prefix=groups, runner={stage.name: runner for stage in STAGES}, **more)
+    usual = {"prefix": groups, "runner": {stage.name: runner for stage in STAGES}}
+    kafka = cluster_settings(bootstrap, **{**usual, **more})
     await fresh_topics(kafka, trial(folder / "calls"))
     return kafka
 
