@@ -5,7 +5,8 @@ submission's, its boundaries follow from its Message-ID.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from postroad.dispatch.attempt import Plan, as_planned
@@ -74,35 +75,19 @@ class Composer:
         left_out: Sequence[Attachment],
         link: Linker | None,
     ) -> bytes:
-        try:
-            return await self._composed(submission, plan, keys, left_out, link)
-        except Unavailable as error:
-            raise Uncomposed(f"the object store is down: {error}") from error
-        except LookupError as error:
-            raise Uncomposed(f"a part is missing: {error}", FailureType.CONFIGURATION, "5.3.0") from error
-        except NoKey as error:  # what an operator mends: the mail waits, it never goes out unsigned
-            raise Uncomposed(f"cannot be signed: {error}", status="4.3.5") from error
+        with _told():
+            words, files = await self._contents(submission.contents, left_out)
+            if link and left_out:
+                words = linked(words, left_out, link)
 
-    async def _composed(
-        self,
-        submission: OutboundSubmitted,
-        plan: Plan,
-        keys: Sequence[DkimKey],
-        left_out: Sequence[Attachment],
-        link: Linker | None,
-    ) -> bytes:
-        words, files = await self._contents(submission.contents, left_out)
-        if link and left_out:
-            words = linked(words, left_out, link)
+            def made() -> Prepared:
+                said = as_planned(submission, plan)
+                message = compose(said, plan.from_after, submission.occurred_at, words.text, words.html, files)
+                return self._signer.prepared(message, keys, submission.occurred_at)
 
-        def made() -> Prepared:
-            said = as_planned(submission, plan)
-            message = compose(said, plan.from_after, submission.occurred_at, words.text, words.html, files)
-            return self._signer.prepared(message, keys, submission.occurred_at)
-
-        small = not files and len(words.text) + len(words.html) <= SMALL
-        prepared = made() if small else await asyncio.to_thread(made)
-        return await asyncio.to_thread(prepared.signed) if prepared.slow else prepared.signed()
+            small = not files and len(words.text) + len(words.html) <= SMALL
+            prepared = made() if small else await asyncio.to_thread(made)
+            return await asyncio.to_thread(prepared.signed) if prepared.slow else prepared.signed()
 
     async def _contents(self, contents: Contents, left_out: Sequence[Attachment]) -> tuple[Words, tuple[File, ...]]:
         """The full text if it is an object, else what the event itself carries."""
@@ -126,3 +111,16 @@ class Composer:
         if ref is None:
             return otherwise
         return (await self._fetch(ref.ref)).decode("utf-8", "replace")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps a message from being made, as Uncomposed."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Uncomposed(f"the object store is down: {error}") from error
+    except LookupError as error:
+        raise Uncomposed(f"a part is missing: {error}", FailureType.CONFIGURATION, "5.3.0") from error
+    except NoKey as error:  # what an operator mends: the mail waits, it never goes out unsigned
+        raise Uncomposed(f"cannot be signed: {error}", status="4.3.5") from error
