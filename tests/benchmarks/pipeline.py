@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postroad.runtime.broker import Cluster
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad.runtime.embedded import read_log
 from tests.benchmarks import client
-from tests.benchmarks.processes import COMMAND, free_port, megabytes, percentile, running, send, wait_for_port
+from tests.benchmarks.processes import COMMAND, megabytes, percentile, running, send, wait_for_port
 from tests.support.watch import ChatterWatch
 
 MAILS = 2000
@@ -48,7 +49,7 @@ def bare_rate() -> float:
 
 @contextlib.contextmanager
 def embedded(folder: Path) -> Iterator[System]:
-    port, settings, path = free_port(), folder / "postroad.toml", folder / "postroad.sqlite"
+    port, settings, path = free_ports(1)[0], folder / "postroad.toml", folder / "postroad.sqlite"
     settings.write_text(
         f'[store]\nurl = "file:{folder}/objects"\n[log]\npath = "{path}"\n[smtp]\nport = {port}\n{DECLARED}'
     )
@@ -69,7 +70,7 @@ def embedded(folder: Path) -> Iterator[System]:
 @contextlib.contextmanager
 def on_kafka(folder: Path) -> Iterator[System]:
     """Six processes on a single-node broker."""
-    port, settings = free_port(), folder / "postroad.toml"
+    port, settings = free_ports(1)[0], folder / "postroad.toml"
     cluster = Cluster.start(folder / "broker", 1)
     try:
         settings.write_text(

@@ -15,12 +15,6 @@ from typing import Any
 COMMAND = [sys.executable, "-c", "from postroad.cli.main import main; main()"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running(*command: str, log: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
     """A process until the end of the block: SIGTERM then, SIGKILL after 15 s."""

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from postroad.runtime.broker import Cluster
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad_schemas import WORKERS
-from tests.benchmarks.processes import COMMAND, free_port, megabytes, processor_seconds, running
+from tests.benchmarks.processes import COMMAND, megabytes, processor_seconds, running
 
 ROOT = Path(__file__).parents[2]
 RUNS = 3
@@ -27,7 +28,7 @@ def report() -> Iterator[str]:
         try:
             settings = folder / "postroad.toml"
             settings.write_text(
-                f'[store]\nurl = "file:{folder}/objects"\n[smtp]\nport = {free_port()}\n[metrics]\nport = 0\n'
+                f'[store]\nurl = "file:{folder}/objects"\n[smtp]\nport = {free_ports(1)[0]}\n[metrics]\nport = 0\n'
                 f'[kafka]\nbootstrap = "{cluster.bootstrap}"\npartitions = 8\nreplication = 1\n'
             )
             with running(*COMMAND, "topics", "apply", "--config", str(settings)) as process:

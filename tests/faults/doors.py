@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad_schemas.chatter import RecordRequested
 from postroad_schemas.directory import IncomingMailbox, Protocol
 from tests.cli.installation import COMMAND, DECLARED, ENVIRONMENT, Installation, mail, postroad
 from tests.faults.test_kill import wait_for
-from tests.support.mailservers import PASSWORD, MailServer, free_ports
+from tests.support.mailservers import PASSWORD, MailServer
 from tests.support.polling import left
 
 TOKEN, SECRET = "a token of the tests", "POSTROAD_TEST_MAILBOX"
@@ -69,11 +70,11 @@ class Doors(Installation):
         return len(left(self.server, self.boxes[door]))
 
     def _smtp(self, raw: bytes) -> bool:
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             return _data(client, raw)
 
     def _lmtp(self, raw: bytes) -> bool:
-        with smtplib.LMTP("127.0.0.1", self.lmtp, timeout=20) as client:
+        with smtplib.LMTP("127.0.0.1", self.lmtp, timeout=60) as client:
             return _data(client, raw)
 
     def _http(self, raw: bytes) -> bool:
@@ -83,7 +84,7 @@ class Doors(Installation):
             {"Authorization": f"Bearer {TOKEN}", "Content-Type": "message/rfc822"},
         )
         try:
-            with urllib.request.urlopen(asked, timeout=20) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 status: int = answer.status
         except urllib.error.HTTPError as error:
             status = error.code

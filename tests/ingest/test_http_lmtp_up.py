@@ -13,6 +13,7 @@ import pytest
 from postroad.ingest.doors.http import HttpDoor
 from postroad.ingest.doors.lmtp import LmtpDoor
 from postroad.ingest.worker import WORKER
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad.runtime.config import Config, Http, Lmtp
 from tests.cli.installation import ENVIRONMENT, Installation
 from tests.ingest.acceptance import HTTP, MAIL, TOKEN, World
@@ -31,12 +32,7 @@ def open_doors(installation: Installation, tables: str) -> None:
     installation.file.write_text(installation.file.read_text().replace("[relay]", f"{tables}\n[relay]"))
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def soon(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def soon(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -61,7 +57,7 @@ def test_only_what_is_configured_is_opened(config: Config, opened: list[type]) -
 
 
 def test_http_and_lmtp_go_all_the_way_and_what_is_posted_twice_is_one_event(installation: Installation) -> None:
-    port, path = free_port(), installation.folder / "lmtp"
+    port, path = free_ports(1)[0], installation.folder / "lmtp"
     open_doors(installation, f'[http]\nport = {port}\ntoken = "env:POSTROAD_TEST_TOKEN"\n[lmtp]\npath = "{path}"')
     with installation.up():
         assert installation.ready.endswith(f" (SMTP), {path} (LMTP), 127.0.0.1:{port} (HTTP); stop with Ctrl-C\n")
@@ -108,7 +104,7 @@ def test_a_door_that_cannot_open_says_why(installation: Installation, tables: st
 
 def test_a_providers_webhook_goes_all_the_way_to_the_address(installation: Installation) -> None:
     """B1, B3: told by the door, counted by bounces, explained by the command."""
-    port = free_port()
+    port = free_ports(1)[0]
     tables = f'[http]\nport = {port}\ntoken = "env:POSTROAD_TEST_TOKEN"\n'
     open_doors(installation, tables + '[http.webhooks.brevo]\nsecret = "env:POSTROAD_TEST_TOKEN"')
     told = {"event": "hard_bounce", "email": "Ada@example.net", "message-id": "<1@example.com>", "ts": 1764000000}

@@ -9,8 +9,9 @@ import pytest
 
 from postroad.ingest.doors.mailboxes import open_session
 from postroad.ingest.doors.polling import MailboxError
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad_schemas.directory import Credentials, Protocol, Security
-from tests.support.mailservers import MailServer, free_ports, mail
+from tests.support.mailservers import MailServer, mail
 from tests.support.polling import BOTH, SERVERS, World, left, until
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from postroad.ingest.doors.replies import Says
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad.runtime.config import ConfigError
 from tests.ingest.dialog import MAIL, TRANSACTION, client, door, greeted, trusting
-from tests.support.six import free_port
 from tests.support.smtp_sink import make_certificate
 
 
@@ -42,7 +42,7 @@ async def test_commands_injected_behind_starttls_are_not_heard(pem: dict[str, An
 
 
 async def test_tls_from_the_first_octet(pem: dict[str, Any]) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     async with door(tls_port=port, require_tls=True, **pem), client(port, trusting()) as peer:
         assert (await peer.reply()).startswith("220")
         assert (await peer.mail()).startswith("250")
@@ -51,7 +51,7 @@ async def test_tls_from_the_first_octet(pem: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("port", ["tls", "starttls"])
 async def test_a_handshake_that_fails_leaves_no_session(pem: dict[str, Any], port: str) -> None:
-    tls_port = free_port()
+    tls_port = free_ports(1)[0]
     async with door(tls_port=tls_port, **pem) as opened:
         async with client(tls_port if port == "tls" else opened.port) as peer:
             if port == "starttls":
@@ -155,7 +155,7 @@ async def test_limits_count_who_is_behind_the_proxy() -> None:
 
 async def test_a_proxy_before_tls_from_the_first_octet(pem: dict[str, Any]) -> None:
     """The header is in the clear, and the handshake's beginning may come with it."""
-    port, published = free_port(), list[Any]()
+    port, published = free_ports(1)[0], list[Any]()
 
     async def publish(events: Sequence[Any]) -> None:
         published.extend(events)

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from postroad.runtime.broker import Cluster, Layout
 from postroad.runtime.broker_files import BrokerError
-from postroad.runtime.broker_files.loopback import brokers_listed, ports_for
+from postroad.runtime.broker_files.loopback import brokers_listed, free_ports
 from postroad.runtime.broker_files.node_settings import Node, settings_of
 from tests.support.broker import coordinator_of, create_topic, leader_of
 
@@ -103,7 +103,7 @@ class TestOneNode:
         assert 50 < node.resident_mb < 1000
 
     def test_that_cannot_start_says_why_and_leaves_nothing_running(self, tmp_path: Path) -> None:
-        port = ports_for(0, 1)[0][0]
+        (port,) = free_ports(1)
         cluster = laid_out(tmp_path, port)
         (tmp_path / "n1" / "data").mkdir()
         (tmp_path / "n1" / "data" / "meta.properties").write_text("version=1\ncluster.id=another\nnode.id=7\n")
@@ -255,7 +255,7 @@ class TestReadiness:
                 with connection:
                     connection.recv(1000)
                     if reply is None:
-                        done.wait(10)
+                        done.wait(60)
                     else:
                         connection.sendall(reply)
 

@@ -98,7 +98,7 @@ class Flow:
         [door] = [door for door in self.embedded.doors if isinstance(door, SmtpDoor)]
 
         def talk() -> None:
-            with smtplib.SMTP("127.0.0.1", door.port, timeout=10) as client:
+            with smtplib.SMTP("127.0.0.1", door.port, timeout=60) as client:
                 for mail in mails:
                     with suppress(smtplib.SMTPRecipientsRefused):
                         client.sendmail(sender, [recipient], mail)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.six import free_port
+from postroad.runtime.broker_files.loopback import free_ports
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")),
@@ -28,7 +28,7 @@ class Prometheus:
         self._url = f"http://127.0.0.1:{port}/api/v1"
 
     def ask(self, path: str, **words: str) -> Any:
-        with urllib.request.urlopen(f"{self._url}/{path}?{urllib.parse.urlencode(words)}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self._url}/{path}?{urllib.parse.urlencode(words)}", timeout=60) as answer:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
@@ -40,7 +40,7 @@ class Prometheus:
 @contextlib.contextmanager
 def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
     """Scrapes one port of ours every second and knows our alerts."""
-    port = free_port()
+    port = free_ports(1)[0]
     settings = folder / "prometheus.yaml"
     settings.write_text(
         "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
@@ -69,4 +69,4 @@ def prometheus(folder: Path, target: int) -> Iterator[Prometheus]:
         yield made
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)

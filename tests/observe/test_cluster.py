@@ -10,9 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from postroad.runtime.broker import Cluster
-from tests.support.six import COMMAND, Six, free_port, until
+from postroad.runtime.broker_files.loopback import free_ports
+from tests.support.six import COMMAND, Six, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 WORKERS = ("routing", "loop_guard", "ingest")
 
 
@@ -21,7 +22,7 @@ class Observed:
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
         self.six = Six(folder, bootstrap, relay_port=1)
-        self.ports = {name: free_port() for name in WORKERS}
+        self.ports = {name: free_ports(1)[0] for name in WORKERS}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -42,14 +43,14 @@ class Observed:
 
     def end(self, name: str) -> None:
         self._processes[name].terminate()
-        self._processes[name].wait(20)
+        self._processes[name].wait(60)
 
     def stop(self) -> None:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -57,7 +58,7 @@ class Observed:
     def get(self, name: str, page: str) -> tuple[int, str]:
         """0 while nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{page}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{page}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

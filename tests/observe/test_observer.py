@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad.runtime.config import Metrics
 from postroad.runtime.objects import MemoryStore
 from postroad.runtime.observe import health, metrics
@@ -23,12 +24,12 @@ from postroad.runtime.worker import Unavailable
 from postroad_schemas import WORKERS
 from postroad_schemas.values import ObjectRef
 from tests.cli.installation import Installation, postroad
-from tests.support.six import free_port, until
+from tests.support.six import until
 
 
 def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -40,13 +41,13 @@ async def asked(port: int, path: str) -> tuple[int, str]:
 
 async def becomes(port: int, path: str, answer: tuple[int, str]) -> None:
     """What is told is as old as the last beat."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await asked(port, path) != answer:  # noqa: ASYNC110  # the server has a thread of its own
             await asyncio.sleep(0.02)
 
 
 def observer() -> Observer:
-    return Observer("routing", Metrics(port=free_port()), every=0.02)
+    return Observer("routing", Metrics(port=free_ports(1)[0]), every=0.02)
 
 
 async def test_it_is_ready_when_all_that_it_waits_for_is_there() -> None:
@@ -92,7 +93,7 @@ async def test_a_gauge_that_cannot_be_had_does_not_stop_the_heart(monkeypatch: p
         monkeypatch.setattr(observed, "_runners", None)
         observed.ready_when({})
         beat = observed.health.beat
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while observed.health.beat == beat:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
@@ -119,7 +120,7 @@ async def test_nothing_is_served_where_the_port_is_0() -> None:
 async def test_it_listens_on_ipv6() -> None:
     if not _has_ipv6():
         pytest.skip("this machine has no ::1")
-    async with Observer("routing", Metrics(host="::1", port=free_port())) as observed:
+    async with Observer("routing", Metrics(host="::1", port=free_ports(1)[0])) as observed:
         assert (await asyncio.to_thread(get, observed.port, "/healthz", "[::1]"))[0] == HTTPStatus.OK
 
 
@@ -156,7 +157,7 @@ def test_each_worker_has_a_port_of_its_own() -> None:
 
 
 def test_up_serves_what_is_configured(tmp_path: Path) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     installation = Installation(tmp_path)
     installation.declare(f"[metrics]\nport = {port}\n")
     with installation.up() as process:

@@ -11,9 +11,10 @@ from dashboards.build import in_alert, queries
 from dashboards.pages import PAGES
 from dashboards.rules import RULES, Rule
 
+from postroad.runtime.broker_files.loopback import free_ports
 from tests.observe.flow import Flow, flowing
 from tests.observe.prometheus import Prometheus, needs_prometheus, prometheus
-from tests.support.six import free_port, until
+from tests.support.six import until
 from tests.support.thread_loop import in_thread
 
 pytestmark = [needs_prometheus, pytest.mark.slow]
@@ -64,7 +65,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has seen some rounds of mail."""
     folder = tmp_path_factory.mktemp("observed")
     (folder / "postroad").mkdir()
-    with in_thread(flowing(folder / "postroad", free_port())) as flow, prometheus(folder, flow.metrics_port) as running:
+    with (
+        in_thread(flowing(folder / "postroad", free_ports(1)[0])) as flow,
+        prometheus(folder, flow.metrics_port) as running,
+    ):
         _play(flow, running)
         yield running
 

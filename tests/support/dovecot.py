@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad_schemas.directory import Protocol
-from tests.support.mailservers import PASSWORD, MailServer, free_ports, wait_for_ports
+from tests.support.mailservers import PASSWORD, MailServer, wait_for_ports
 from tests.support.smtp_sink import make_certificate
 
 SETTINGS = """
@@ -140,4 +141,4 @@ def dovecot(introspection: str = "") -> Iterator[MailServer]:
             )
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

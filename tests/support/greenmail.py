@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from postroad.runtime.broker_files import BrokerError
 from postroad.runtime.broker_files.jars import cache_folder, sha256
 from postroad.runtime.broker_files.java import find_java
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad_schemas.directory import Protocol
-from tests.support.mailservers import PASSWORD, USERS, MailServer, free_ports, wait_for_ports
+from tests.support.mailservers import PASSWORD, USERS, MailServer, wait_for_ports
 from tests.support.smtp_sink import Certificate, make_certificate
 
 VERSION = "2.1.5"
@@ -60,7 +61,7 @@ def greenmail(folder: Path) -> Iterator[MailServer]:
         yield server
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for_users(server: MailServer, within: float = 90.0) -> None:

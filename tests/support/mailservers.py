@@ -83,14 +83,6 @@ class MailServer:
         return [uid for uid, flags in self.flags(mailbox).items() if b"\\Seen" in flags]
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
-    return ports
-
-
 def wait_for_ports(ports: list[int], alive: Callable[[], bool], log: Path, within: float = 90.0) -> None:
     deadline = time.monotonic() + within
     for port in ports:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mailservers import free_ports, wait_for_ports
+from postroad.runtime.broker_files.loopback import free_ports
+from tests.support.mailservers import wait_for_ports
 from tests.support.smtp_sink import Certificate, make_certificate
 
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/usr/lib/postfix/sbin:/usr/libexec/postfix"
@@ -87,7 +88,7 @@ class Postfix:
 
     def send(self, raw: bytes, mail_from: str, *rcpt_to: str) -> None:
         """Into its queue."""
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             client.sendmail(mail_from, rcpt_to, raw)
 
     def queued(self) -> Sequence[str]:
@@ -161,7 +162,7 @@ def _running(folder: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _program(name: str) -> str:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from postroad.runtime import broker
 from postroad.runtime.broker import Cluster
-from postroad.runtime.broker_files.loopback import HOST, ports_for
+from postroad.runtime.broker_files.loopback import HOST, free_ports
 from postroad.runtime.broker_files.node_settings import Node, java_command, settings_of
 from tests.support.smtp_sink import make_certificate
 
@@ -32,7 +32,7 @@ def secure_broker(folder: Path, users: Sequence[str] = (USER,), guarded: bool = 
     made = make_certificate(folder)
     both = folder / "both.pem"
     both.write_bytes(made.key_file.read_bytes() + made.ca_file.read_bytes())
-    (port, _), *_ = ports_for(0, 1)
+    (port,) = free_ports(1)
     login = "org.apache.kafka.common.security"
     more = {
         "listeners": f"PLAINTEXT://{HOST}:%(port)s,CONTROLLER://{HOST}:%(controller)s,SASL_SSL://{HOST}:{port}",

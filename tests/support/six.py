@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaProducer
 
 from postroad.runtime.broker import Cluster
+from postroad.runtime.broker_files.loopback import free_ports
 from postroad.runtime.config import Config, Kafka
 from postroad.runtime.kafka.workers import load_all
 from postroad.runtime.reach import KafkaReach
@@ -63,7 +64,7 @@ class Six:
         self.folder, self.bootstrap = folder, bootstrap
         self.path = path
         store = (beside or self).folder / "objects"
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.settings = folder / "postroad.toml"
         self.settings.write_text(
             f'[store]\nurl = "file:{store}"\n[smtp]\nport = {self.port}\nhostname = "mx.example.com"\n'
@@ -193,7 +194,7 @@ def ended(made: S) -> Iterator[S]:
                 process.send_signal(signal.SIGTERM)
         for process in made._processes.values():
             try:
-                process.wait(15)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
@@ -216,9 +217,3 @@ def until(what: str, found: Any, seconds: float = 60.0) -> Any:
             return result
         time.sleep(0.2)
     raise TimeoutError(what)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

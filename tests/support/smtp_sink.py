@@ -140,13 +140,13 @@ class SmtpSink:
     def open_connections(self) -> int:
         return len(self._open)
 
-    async def wait(self, count: int, seconds: float = 10.0) -> list[Message]:
+    async def wait(self, count: int, seconds: float = 60.0) -> list[Message]:
         """The messages, as soon as there are so many. Raises TimeoutError."""
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.messages) >= count)
         return self.messages
 
-    async def seen(self, verb: str, seconds: float = 10.0) -> None:
+    async def seen(self, verb: str, seconds: float = 60.0) -> None:
         """As soon as a command with this verb has come. Raises TimeoutError."""
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: any(command.split()[0] == verb for command in self.commands))

@@ -22,5 +22,5 @@ def in_thread(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
         asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result(30)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

@@ -62,7 +62,7 @@ def token_endpoint() -> Iterator[TokenEndpoint]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def _handler(made: TokenEndpoint) -> type[BaseHTTPRequestHandler]:

@@ -91,9 +91,9 @@ class Program:
 
     def kill(self) -> None:
         self.child.kill()
-        self.child.wait(10)
+        self.child.wait(60)
 
-    def stop(self, within: float = 15.0) -> int:
+    def stop(self, within: float = 60.0) -> int:
         """SIGTERM; its exit code."""
         if self.child.poll() is None:
             self.child.terminate()

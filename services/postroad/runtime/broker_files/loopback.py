@@ -1,6 +1,8 @@
 """What can be learned of a node over the loopback: whether its ports are free, and which brokers it knows."""
 
 import contextlib
+import itertools
+import os
 import socket
 import struct
 
@@ -9,14 +11,28 @@ from postroad.runtime.broker_files import BrokerError
 HOST = "127.0.0.1"
 METADATA = 3
 CONTROLLERS_APART = 101  # a node's controller listens that many ports above its broker
+QUIET = range(20_000, 32_000)  # no system gives these to outgoing connections (RFC 6335 6; Linux begins at 32,768)
+_following = itertools.count(os.getpid() * 997)  # two processes begin apart
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has, and that stay free until a server begins (or begins again) on them. Raises BrokerError."""
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for number in itertools.islice(_following, len(QUIET)):
+            if len(found) == count:
+                return found
+            port = QUIET[number % len(QUIET)]
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server((HOST, port)))
+                found.append(port)
+    raise BrokerError(f"no {count} ports are free from {QUIET[0]} to {QUIET[-1]}: give one with --port")
 
 
 def ports_for(first: int, nodes: int) -> list[tuple[int, int]]:
     """Broker's and controller's port of each node; `first` 0 picks free ones."""
     if first == 0:
-        with contextlib.ExitStack() as held:
-            sockets = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(2 * nodes)]
-            numbers = [taken.getsockname()[1] for taken in sockets]
+        numbers = free_ports(2 * nodes)
         return list(zip(numbers[:nodes], numbers[nodes:], strict=True))
 
     last = 65535 - CONTROLLERS_APART - nodes
