@@ -118,12 +118,21 @@ HOSTILE = [
 ]
 
 
+def bare_loop() -> float:
+    """How slow this machine is just now, in seconds of its processor."""
+    begun = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    return time.process_time() - begun
+
+
 @pytest.mark.parametrize("raw", HOSTILE)
 def test_hostile_mail_is_read_in_bounded_time(raw: bytes) -> None:
-    begun = time.process_time()
+    before, begun = bare_loop(), time.process_time()
     read_all(raw)
-    # Several times what the slowest needs, and far below what anything quadratic takes.
-    assert time.process_time() - begun < 4.0
+    took = time.process_time() - begun
+    # Ten times what the slowest needs, and far below what anything quadratic takes.
+    assert took < 700 * max(before, bare_loop())
 
 
 def test_time_grows_with_size_and_no_faster() -> None:
@@ -134,7 +143,7 @@ def test_time_grows_with_size_and_no_faster() -> None:
         return time.process_time() - begun
 
     took(100)
-    assert took(4_000) < 40 * max(took(400), 0.001)
+    assert took(4_000) < 40 * max(took(400) for _ in range(3))
 
 
 def test_the_number_of_addresses_is_bounded() -> None:

@@ -10,8 +10,8 @@ from postroad.mail.encoded_word import decode_words
 
 MAX_MAILBOXES = 10_000
 """Mailboxes read of one field."""
-MAX_TEXT = 1 << 20
-"""Characters read of one field."""
+MAX_TEXT = 1 << 18
+"""Characters read of a field in which anything is unusual: more than twice what mail servers let pass."""
 
 _TOKEN = re.compile(
     r"(?P<word>=\?[^?\s]{1,60}\?[bBqQ]\?[^?<>]*\?=)"  # kept whole: commas and brackets inside mean nothing
