@@ -82,12 +82,12 @@ class Installation:
                 self.port = int(ready.partition("127.0.0.1:")[2].split()[0])
                 yield process
                 process.send_signal(signal.SIGTERM)
-                process.wait(10)
+                process.wait(60)
             finally:
                 process.kill()
 
     def session(self) -> smtplib.SMTP:
-        return smtplib.SMTP("127.0.0.1", self.port, timeout=10)
+        return smtplib.SMTP("127.0.0.1", self.port, timeout=60)
 
     def settled(self) -> list[MessageSettled]:
         """Of mails that were accepted; our own messages are settled too."""

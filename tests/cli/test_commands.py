@@ -30,7 +30,7 @@ def test_the_demo_ends_by_itself_and_says_each_step() -> None:
     started = time.monotonic()
     said = postroad("demo")
     assert (said.code, said.err) == (os.EX_OK, "")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     assert [step.__doc__ for step in STEPS if f"{step.__doc__}" not in said.out] == []
 
 

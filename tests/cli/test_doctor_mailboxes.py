@@ -91,7 +91,7 @@ async def test_what_answers_not_at_all_holds_up_nothing(monkeypatch: pytest.Monk
         rows = (row(silent, name="a"), row(silent, name="b"), row(gone, name="c"))
         began = time.monotonic()
         found = await logins(view(*rows, row(gone, name="d", secret="env:POSTROAD_TEST_NOTHING")))
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     told = [(it.state, it.words) for it in found]
     slow = f"127.0.0.1:{silent} does not answer within 0.5 seconds: correct its row, or ask again"
     assert told == [

@@ -15,7 +15,7 @@ from postroad_schemas.values import Author, Contents, Follower, Post
 from tests.dispatch.made import AT, submitted
 from tests.support.six import Six, some, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.broker
 
 
 @pytest.fixture(scope="module")

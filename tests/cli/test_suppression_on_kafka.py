@@ -13,7 +13,7 @@ from postroad_schemas.outbound import Action, DeliveryReported, Source
 from postroad_schemas.values import FailureType
 from tests.support.six import Six, some, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.broker
 ADA = "ada@example.net"
 
 

@@ -28,7 +28,7 @@ from tests.support.six import WORKERS, Six, until
 from tests.support.smtp_sink import SmtpSink
 from tests.support.thread_loop import in_thread
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.broker
 
 USERS = [document for document in documents("kafka") if document["kind"] == "KafkaUser"]
 RESOURCES = {"topic": 2, "group": 3}  # codes of the protocol

@@ -39,7 +39,7 @@ async def test_the_next_process_goes_on_where_the_last_one_ended(tmp_path: Path)
     await first.tools.publish([says(by(ALICE))])
     begun = datetime.now(UTC)
     while not copies(tmp_path):
-        assert (datetime.now(UTC) - begun).total_seconds() < 10
+        assert (datetime.now(UTC) - begun).total_seconds() < 60
         await asyncio.sleep(0.001)
     await first.stop()
     assert 0 < len(copies(tmp_path)) < FOLLOWERS, "it ended in between"

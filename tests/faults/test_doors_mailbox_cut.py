@@ -74,7 +74,6 @@ class Cutter:
                 writer.write(octets)
 
 
-@pytest.mark.timeout(60)
 @BOTH
 @pytest.mark.parametrize(
     "heard", [pytest.param(False, id="it is not heard"), pytest.param(True, id="its answer is not heard")]

@@ -92,7 +92,6 @@ def locked_log(doors: Doors) -> Iterator[None]:
         other.close()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("fault", "small_disk"),
     [
@@ -139,7 +138,6 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("door", POLLED)
 def test_i3_behind_fifty_unroutable_mails_and_five_hostile_ones_the_good_one_is_reached(
     doors: Doors, door: str
@@ -153,7 +151,6 @@ def test_i3_behind_fifty_unroutable_mails_and_five_hostile_ones_the_good_one_is_
     doors.all_in([*before, id_of(good)])
 
 
-@pytest.mark.timeout(60)
 def test_i6_one_mail_without_message_id_by_six_doors_opens_one_record(doors: Doors) -> None:
     before, settled = doors.opened(), len(doors.settled())
     raw = raw_of(next(NUMBERS)).replace(b"Message-ID", b"X-Number")

@@ -55,11 +55,10 @@ class Senders:
 
 def end(threads: list[threading.Thread]) -> None:
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_a_kill_in_the_middle_loses_no_accepted_mail_and_repeats_no_record(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     installation("apply")
@@ -91,7 +90,7 @@ def test_a_kill_in_the_middle_loses_no_accepted_mail_and_repeats_no_record(tmp_p
     assert {event.outcome for event in found} <= {Outcome.DELIVERED, Outcome.DUPLICATE}
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < ends, "it does not come"

@@ -20,7 +20,7 @@ from tests.support.six import WORKERS, Six, six, until
 from tests.support.smtp_sink import SmtpSink
 from tests.support.thread_loop import in_thread
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.broker
 
 
 @pytest.fixture(scope="module")

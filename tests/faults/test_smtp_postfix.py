@@ -44,7 +44,7 @@ class Log:
         self.events.extend(events)
 
 
-async def soon(true: Callable[[], Any], seconds: float = 20.0) -> Any:
+async def soon(true: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What it holds at last. Asked in a thread, while our doors serve."""
     deadline = time.monotonic() + seconds
     while not (found := await asyncio.to_thread(true)):

@@ -44,7 +44,7 @@ def request(
     port: int, body: Any = MAIL, headers: dict[str, str] = BEARER, path: str = "/mail", method: str = "POST"
 ) -> Answer:
     """A body that is an iterator goes in chunks."""
-    client = HTTPConnection("127.0.0.1", port, timeout=10)
+    client = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         client.request(method, path, body, headers)
         response = client.getresponse()
@@ -61,7 +61,7 @@ async def raw(port: int, *sent: bytes, half_close: bool = False) -> bytes:
     """What comes back for these octets, up to the end of an answer or of the connection."""
 
     def talk() -> bytes:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             for octets in sent:
                 connection.sendall(octets)
             if half_close:
@@ -263,14 +263,14 @@ async def test_a_stop_finishes_what_was_begun_and_takes_nothing_new() -> None:
     world = World()
     world.store.open.clear()
     async with door(world) as opened:
-        idle = HTTPConnection("127.0.0.1", opened.port, timeout=10)
+        idle = HTTPConnection("127.0.0.1", opened.port, timeout=60)
         await asyncio.to_thread(idle.connect)
         asking = asyncio.create_task(ask(opened.port))
         await world.store.asked.wait()
         stopping = asyncio.create_task(opened.stop())
         await closed(opened.port)
         world.store.open.set()
-        await asyncio.wait_for(stopping, 20)
+        await asyncio.wait_for(stopping, 60)
         assert (await asking).status == 202
         idle.close()
     assert len(world.events) == 1

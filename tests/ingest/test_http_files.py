@@ -40,7 +40,7 @@ async def link(
 
 async def ask(port: int, path: str, method: str = "GET") -> File:
     def talk() -> File:
-        client = HTTPConnection("127.0.0.1", port, timeout=10)
+        client = HTTPConnection("127.0.0.1", port, timeout=60)
         client.request(method, path)
         response = client.getresponse()
         found = File(response.status, response.read(), dict(response.headers))
@@ -163,7 +163,7 @@ async def test_only_so_many_files_are_in_memory_and_who_does_not_read_is_cut(mon
     world = World()
     path = await link(world, content=b"x" * 30_000_000)
     async with http_door(world, msgspec.structs.replace(HTTP, body_timeout=0.5)) as port:
-        slow = socket.create_connection(("127.0.0.1", port), timeout=10)
+        slow = socket.create_connection(("127.0.0.1", port), timeout=60)
         slow.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert (await asyncio.to_thread(slow.recv, 12)).startswith(b"HTTP/1.1 200")
         assert (await ask(port, path)).status == 503

@@ -31,7 +31,7 @@ async def ask(
     port: int, method: str = "POST", handle: str = HANDLE, body: bytes = CLICK, headers: dict[str, str] = FORM
 ) -> Page:
     def talk() -> Page:
-        client = HTTPConnection("127.0.0.1", port, timeout=10)
+        client = HTTPConnection("127.0.0.1", port, timeout=60)
         client.request(method, f"/leave/{handle}", body if method == "POST" else None, headers)
         response = client.getresponse()
         page = Page(response.status, response.read().decode(), dict(response.headers))

@@ -106,7 +106,7 @@ async def test_a_header_that_does_not_come_is_cut(sent: bytes, before: bytes) ->
         slow.send(sent)
         assert await slow.status() == 408
         assert await slow.ended() == b""
-        assert 0.2 < time.monotonic() - started < 20
+        assert 0.2 < time.monotonic() - started < 60
 
 
 async def test_a_header_that_comes_octet_by_octet_is_cut_and_stops_nobody() -> None:
@@ -115,7 +115,7 @@ async def test_a_header_that_comes_octet_by_octet_is_cut_and_stops_nobody() -> N
         other.send(POST)
         assert await other.status() == 202
         assert await slow.status() in (408, 0)  # what is still sent may cut the answer off
-        await asyncio.wait_for(dripping, 20)
+        await asyncio.wait_for(dripping, 60)
 
 
 async def test_a_mail_may_come_slower_than_a_header() -> None:
@@ -176,7 +176,7 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
         assert await one.status() == 202
         started = time.monotonic()
         assert await one.ended() == b""
-        assert 0.2 < time.monotonic() - started < 20
+        assert 0.2 < time.monotonic() - started < 60
 
 
 def forwarded(peer: str) -> bytes:

@@ -40,7 +40,7 @@ def replies(where: int | str, sent: Sequence[bytes], after: int) -> list[str]:
     address = ("127.0.0.1", where) if isinstance(where, int) else where
     family = socket.AF_INET if isinstance(where, int) else socket.AF_UNIX
     with socket.socket(family) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(address)
         with connection.makefile("rb") as lines:
             read(lines)
@@ -158,7 +158,7 @@ async def test_the_library_of_others_speaks_with_it() -> None:
     world = World()
 
     def talk(port: int) -> None:
-        with LMTP("127.0.0.1", port, timeout=10) as client:
+        with LMTP("127.0.0.1", port, timeout=60) as client:
             client.sendmail("", ["sales@example.com"], MAIL)
             assert client.has_extn("pipelining")
             client.sendmail("anna@example.org", ["sales@example.com"], MAIL)
@@ -236,7 +236,7 @@ async def test_a_stop_finishes_what_is_being_taken_in() -> None:
         await closed(opened.port)
         world.store.open.set()
         assert [answer[:3] for answer in await asking] == ["250", "250"]
-        await asyncio.wait_for(stopping, 20)
+        await asyncio.wait_for(stopping, 60)
 
 
 async def test_a_stop_does_not_wait_for_ever_and_what_it_cuts_got_no_yes() -> None:

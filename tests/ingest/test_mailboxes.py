@@ -226,7 +226,7 @@ async def test_idle_takes_a_mail_when_it_comes(server: MailServer, world: World)
         server.append(row, mail(2))
         await until(lambda: world.subjects[1:] == ["Mail 2"])
         started = time.monotonic()
-    assert time.monotonic() - started < 10  # a stop does not wait for what is only waited for
+    assert time.monotonic() - started < 60  # a stop does not wait for what is only waited for
 
 
 async def test_idle_is_renewed(server: MailServer, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

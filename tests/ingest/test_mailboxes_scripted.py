@@ -250,7 +250,7 @@ async def test_what_comes_together_with_the_answer_to_idle_ends_it() -> None:
     script = changed([*idle, *IMAP], r"(\S+) CAPABILITY", r"* CAPABILITY IMAP4rev1 IDLE\r\n\1 OK done")
     async with scripted("* OK", script) as (port, _):
         session = await asyncio.to_thread(open_session, row(Protocol.IMAP, port, idle=True))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await asyncio.to_thread(session.wait, 300)
             assert await asyncio.to_thread(session.look, None) == Checkpoint(uidvalidity=7, high=2, pending=(1, 2))
         await asyncio.to_thread(session.close)

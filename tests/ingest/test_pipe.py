@@ -49,7 +49,7 @@ def declared(template: Path, tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-def soon(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def soon(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -237,7 +237,7 @@ def test_a_broker_that_never_answers_is_75_in_time(declared: Installation) -> No
         began = time.monotonic()
         code, said = pipe("--config", declared.file)
     assert (code, "does not answer within 2 seconds" in said) == (os.EX_TEMPFAIL, True), said
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def test_a_log_that_cannot_be_written_to_is_75(declared: Installation) -> None:
@@ -255,7 +255,7 @@ def test_killed_between_store_and_event_it_did_not_end_with_0(declared: Installa
         process.stdin.close()
         soon(lambda: any((declared.folder / "objects").rglob(name)))
         process.kill()
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     assert inbox(declared) == 0
 
 

@@ -30,7 +30,7 @@ class Broken:
 
 
 def session(port: int, talk: Callable[[smtplib.SMTP], Any]) -> Any:
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
         client.ehlo("client.example")
         return talk(client)
 

@@ -52,7 +52,7 @@ async def test_slow_senders_do_not_keep_others_waiting() -> None:
         slow.writer.write(b"Subject: sl")
         started = time.monotonic()
         assert (await quick.mail()).startswith("250")
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
 
 async def test_who_reads_no_replies_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ async def test_who_reads_no_replies_is_dropped(monkeypatch: pytest.MonkeyPatch) 
     async with door(command_timeout=0.2, max_commands=10**9) as opened, greeted(opened.port) as deaf:
         deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]
         deaf.writer.write(b"HELP\r\n" * 500_000)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await opened._desk.left()
 
 

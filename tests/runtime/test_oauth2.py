@@ -129,7 +129,7 @@ def test_many_threads_ask_once(endpoint: TokenEndpoint) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert got == ["token-1"] * 8
     assert len(endpoint.forms) == 1
 
@@ -238,8 +238,8 @@ def test_no_endpoint_is_waited_for_for_ever(
         url, started = f"http://127.0.0.1:{server.getsockname()[1]}/", time.monotonic()
         with pytest.raises(OAuth2Unavailable, match="cannot be had"):
             AccessTokens().token(credentials(TokenEndpoint(url)), SECRETS.get)
-        assert time.monotonic() - started < 10
-        thread.join(5)
+        assert time.monotonic() - started < 60
+        thread.join(60)
 
 
 def _suppressed(call: Callable[[], None]) -> None:

@@ -56,7 +56,6 @@ def versions(tmp_path: Path, broker: Cluster, sink: SmtpSink) -> Iterator[tuple[
 
 @pytest.mark.broker
 @pytest.mark.slow
-@pytest.mark.timeout(550)
 def test_the_next_version_comes_in_beside_this_one_and_goes_again(versions: tuple[Six, Six], sink: SmtpSink) -> None:
     old, new = versions
     kafka = Kafka(bootstrap=old.bootstrap)
