@@ -299,8 +299,11 @@ def test_references_fold_and_leave_out_what_is_no_id() -> None:
     assert max(map(len, raw.split(b"\r\n"))) <= 76
 
 
-def test_several_recipients_are_shown() -> None:
-    to = (Mailbox(address="a@example.org", name="A, B"), Mailbox(address="broken"), Mailbox(address="c@example.org"))
+@pytest.mark.parametrize(
+    "none", [pytest.param("broken", id="no address"), pytest.param("a" * 999 + "@b", id="too long")]
+)
+def test_several_recipients_are_shown(none: str) -> None:
+    to = (Mailbox(address="a@example.org", name="A, B"), Mailbox(address=none), Mailbox(address="c@example.org"))
     assert [address.addr_spec for address in read(composed(to=to))["To"].addresses] == [
         "a@example.org",
         "c@example.org",

@@ -87,9 +87,12 @@ def mailbox_field(name: str, boxes: Sequence[Mailbox]) -> bytes:
 
 
 def mailbox_chunks(box: Mailbox) -> list[str]:
-    """A mailbox cut where it may be folded. A non-ASCII local part stays as it is (RFC 6532)."""
+    """A mailbox cut where it may be folded. A non-ASCII local part stays as it is (RFC 6532).
+
+    Nothing for what is no address, or one that no line has room for.
+    """
     address, name = bare_address(one_line(box.address)), one_line(box.name)
-    if not address:
+    if not address or len(address.encode("utf-8", "replace")) > MAX_LINE - LINE:
         return []
     return [*_phrase(name), f"<{address}>"] if name else [address]
 
