@@ -256,6 +256,15 @@ def test_without_a_signing_key_ids_are_plain_and_there_is_no_handle(domain: bool
     assert copy.reply_to == (Mailbox(name="Example Chairs", address="catchall@example.com") if domain else None)
 
 
+def test_the_id_of_a_thread_whose_name_takes_more_than_a_line_is_plain() -> None:
+    long = msgspec.structs.replace(says(by(ALICE)), thread="lead/" + "7" * 600)
+    emitted = run(views(), msgspec.structs.replace(OPENED, thread=long.thread), long).emit
+    message_id = every(OutboundSubmitted, emitted)[0].message_id
+    assert len(message_id) < 78
+    settled = every(MessageSettled, emitted)[0]
+    assert (settled.settled, settled.links[0].thread) == (message_id, long.thread)
+
+
 def test_post_and_handle_are_settled_at_their_keys() -> None:
     found = views()
     first = requests(by(MARY, message_id="<m0@customer.example>"), followers=follows("mary"))

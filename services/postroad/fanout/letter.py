@@ -7,6 +7,7 @@ import msgspec
 
 from postroad.fanout.reply_to import reply_to
 from postroad.fanout.thread import KeptPost, Thread
+from postroad.mail.compose_header import message_ids
 from postroad.mail.message_id import Flag, OwnId, mint
 from postroad.views import Views
 from postroad_schemas.outbound import Header
@@ -50,10 +51,13 @@ def letter(
 
 
 def own_message_id(views: Views, own: OwnId, domain: str) -> str:
-    """Signed; without a signing key plain, and then nothing is known of it but what is put at its key."""
+    """Signed; plain without a signing key, or of a thread whose name takes more than a header line: then nothing is
+    known of it but what is put at its key.
+    """
     found = views.directory.domain(domain)
     name = found.name if found else NO_DOMAIN
-    return mint(views.keys, own, name) if views.keys.current else f"<{own.post}@{name}>"
+    signed = mint(views.keys, own, name) if views.keys.current else ""
+    return signed if message_ids([signed]) else f"<{own.post}@{name}>"
 
 
 def shared_message_id(thread: str, state: Thread, post: Post, short: str, at: datetime, views: Views) -> str:
