@@ -87,6 +87,12 @@ def refused(views: Views, **fields: Any) -> Unsendable:
             Mailbox(address="notifications@example.com", name="Mary"),
             id="no usable author: the default From",
         ),
+        pytest.param(
+            (DOMAIN, OURS),
+            Mailbox(address='"mary ann"@example.com'),
+            Mailbox(address='"mary ann"@example.com'),
+            id="a quoted local part with a space (RFC 5321 4.1.2)",
+        ),
         pytest.param((DOMAIN, OPEN), None, Mailbox(address="notifications@example.com"), id="no author at all"),
         pytest.param(
             (AliasDomain(name="example.com", default_from="office@elsewhere.test"), OPEN),

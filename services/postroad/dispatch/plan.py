@@ -27,7 +27,7 @@ _MAX_LOCAL_PART = 64  # octets, RFC 5321 4.5.3.1.1
 _MAX_ADDRESS = 254  # octets, RFC 5321 4.5.3.1.3 less the brackets
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _LITERAL = re.compile(r"\[[A-Za-z0-9:.]+\]\Z")
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
