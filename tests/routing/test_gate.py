@@ -105,6 +105,10 @@ def test_what_is_unchanged_writes_nothing() -> None:
         pytest.param(Parameter(name="mail.smtp.size", value="0"), "from 1 to", id="D5 a size that refuses all mail"),
         pytest.param(Parameter(name="mail.server.order", value="best"), "doc, code", id="D5 no choice"),
         pytest.param(
+            Parameter(name="mail.bounce.blacklist.streams", value="bulk, bluk"), "not 'bluk'", id="D5 no stream"
+        ),
+        pytest.param(Parameter(name="mail.default.from_filter", value="x.org, a b"), "not 'a b'", id="D5 no domain"),
+        pytest.param(
             Alias(local_part="a", domain="example.com", record_type="x", limits=Limits(minutes=10**9)),
             "above 52560000",
             id="D2 limits beyond a calendar",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+_ADDRESS_OR_DOMAIN = re.compile(r"([^\s@]+@)?[^\s@]+\Z")
 # RFC 3986 3, nothing that must be quoted in a header field; no query, no fragment: a path is put behind it.
 _HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?\Z")
 
@@ -14,7 +15,10 @@ MOST = 10**12  # of anything else: every reader of the directory takes it
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One parameter. `kind` is "number" (`least` to `most`), "text", "list" (comma), "flag", "https" or "choice"."""
+    """One parameter. `kind` is "number" (`least` to `most`), "text", "flag", "https", "choice" or "list".
+
+    A list is written with commas: some of `choices`, else addresses and domains.
+    """
 
     name: str
     default: str
@@ -37,8 +41,14 @@ class Setting:
                 return f"{self.name} is an https address such as https://mail.example.com, not {value!r}"
             case "choice" if value not in self.choices:
                 return f"{self.name} is one of {', '.join(self.choices)}, not {value!r}"
+            case "list" if bad := [entry for entry in listed(value) if not self._lists(entry)]:
+                some = ", ".join(self.choices) or "addresses and domains"
+                return f"{self.name} lists {some}, not {bad[0]!r}"
             case _:
                 return ""
+
+    def _lists(self, entry: str) -> bool:
+        return entry in self.choices if self.choices else _ADDRESS_OR_DOMAIN.match(entry) is not None
 
 
 SETTINGS: dict[str, Setting] = {
@@ -105,7 +115,13 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "mail.bounce.blacklist.span_days", "7", "first and last further apart than this (B4)", "number", most=DAYS
         ),
-        Setting("mail.bounce.blacklist.streams", "bulk", "streams whose failures count (B4)", "list"),
+        Setting(
+            "mail.bounce.blacklist.streams",
+            "bulk",
+            "streams whose failures count (B4)",
+            "list",
+            ("chatter", "notice", "bulk"),
+        ),
         Setting(
             "mail.bounce.blacklist.failures",
             "address",
