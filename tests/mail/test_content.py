@@ -140,11 +140,24 @@ def test_html_as_text(html: str, text: str) -> None:
         pytest.param(
             "new<div class=moz-cite-prefix>Ar Llun:</div><blockquote>old</blockquote>", "new", id="Thunderbird's"
         ),
+        *(
+            pytest.param(f"<div>new</div>{mark}<p>below</p>", "new\n\nbelow", id=f"signature: {mark[:40]}")
+            for mark in (
+                "<div class='gmail_signature'><div>Mary</div>Boss</div>",
+                "<pre class=moz-signature>Mary\nBoss</pre>",
+                "<div id=Signature><table><tr><td>Mary</table></div>",
+                "<div data-signature-widget=container>Mary</div>",
+            )
+        ),
+        pytest.param("new<br id=lineBreakAtBeginningOfSignature><div>more</div>", "new\nmore", id="no signature yet"),
+        pytest.param("<div class=signature>Mary</div>", "Mary", id="nothing but a signature"),
+        pytest.param("<pre>\nif a &lt; b:\n    go()\n</pre>", "if a < b:\n    go()", id="lines of code"),
+        pytest.param("<table><tr><td>Bolt</td><td>10</td></tr></table>", "Bolt 10", id="cells"),
         pytest.param("new<hr><div id='divRplyFwdMsg'>Oddi: Mary<br>old</div>", "new", id="Outlook's divider"),
         pytest.param("new<div id='ydp1_yahoo_quoted_2'><div>Ar Llun:</div>old</div>", "new", id="Yahoo's divider"),
         pytest.param(
             "<div class=gmail_attr>Ar Llun:</div><blockquote>one?</blockquote>yes<blockquote>two?</blockquote>no",
-            "yes\n\n> two?\n>\nno",
+            "> one?\n\nyes\n\n> two?\n\nno",
             id="answered in between",
         ),
         pytest.param(
@@ -153,7 +166,7 @@ def test_html_as_text(html: str, text: str) -> None:
             id="nothing but a forwarded mail: its words",
         ),
         pytest.param(
-            "<div class=moz-cite-prefix>Ar Llun:</div><blockquote>old</blockquote>", "> old\n>", id="quotes alone"
+            "<div class=moz-cite-prefix>Ar Llun:</div><blockquote>old</blockquote>", "> old", id="quotes alone"
         ),
     ],
 )

@@ -45,6 +45,9 @@ THEIRS = "\n\n> old words\n> more"
                 "---- Mary wrote ----",
                 "Am 01.05.23 um 10:00 schrieb Mary Smith:",
                 "Am 2023-05-01 10:00, schrieb Mary:",
+                "Mary Smith wrote:",
+                "Mary wrote on 01.05.2023 10:00:",
+                "Zitat von Mary <m@a.example>:",
             )
         ),
         *(
@@ -64,6 +67,9 @@ THEIRS = "\n\n> old words\n> more"
                 "Get Outlook for Android<https://aka.example>",
                 "Sent with Proton Mail secure email.",
                 "Sent via Superhuman ( https://a.example )",
+                "Mit Proton Mail gesendet",
+                "Provenance : Courrier pour Windows",
+                "الحصول على Outlook لـ iOS<https://aka.ms/x>",
             )
         ),
         *(
@@ -76,6 +82,19 @@ THEIRS = "\n\n> old words\n> more"
                 "Reply ABOVE THIS LINE to add a comment",
             )
         ),
+        *(
+            pytest.param(f"new\n\n{line}\nold", "new", id=line)
+            for line in (
+                ">>> Mary <m@a.example> 5/1/2023 10:00 AM >>>",
+                ">>> Mary Smith <a.very.long@a.example> 5/1/2023\n10:00 AM >>>",
+                "发件人： Mary\n发送时间： 2023-05-01 10:00\n主题： x",
+                "Sent from my BlackBerry 10 smartphone.\n  Original Message  \nFrom: Mary\nSent: Monday\nTo: Bob",
+                "Mary ---05/01/2023 10:00:33 AM---a subject\n\nFrom: Mary/A\nTo: Bob/A\nSubject: a subject\n",
+                "---- 回复的原邮件 ----\n| 发件人 | Mary |",
+            )
+        ),
+        pytest.param("see\n\n>>> 1 + 1\n2\n\nok?", "see\n\n>>> 1 + 1\n2\n\nok?", id="a prompt is no GroupWise"),
+        pytest.param("Mary wrote:\nshe is ill", "Mary wrote:\nshe is ill", id="nothing quoted below: own words"),
         pytest.param("All above this line is done:\nfine", "All above this line is done:\nfine", id="a line of ours"),
         pytest.param(
             "Am 1.5.2023 um 10:00 kommt Mary:\nbitte", "Am 1.5.2023 um 10:00 kommt Mary:\nbitte", id="a date of ours"
@@ -117,6 +136,12 @@ THEIRS = "\n\n> old words\n> more"
         pytest.param("new\n\nSent from my iPhone", "new", id="Sent from my"),
         pytest.param("neu\n\nVon meinem iPhone gesendet", "neu", id="the same in German"),
         pytest.param("On 1 May 2023, Mary wrote:\n> old\n\nnew below", "new below", id="answered below"),
+        pytest.param(
+            "Hi,\n\nMary wrote:\n> one?\n\nyes\n\n> two?\n\nno",
+            "Hi,\n\n> one?\n\nyes\n\n> two?\n\nno",
+            id="answered part by part: the first stays too",
+        ),
+        pytest.param("Hi,\n\nMary wrote:\n\n> one?\n\nyes", "Hi,\n\nyes", id="left out with the blank line above"),
         pytest.param("> one?\nyes\n> two?\nno", "> one?\nyes\n> two?\nno", id="answered in between: stays readable"),
         pytest.param("> only\n> quotes", "> only\n> quotes", id="nothing new: all of it"),
         pytest.param(

@@ -16,6 +16,8 @@ _SENT = (  # the whole of it, in languages where such words begin no ordinary se
     r"(?:verzonden|verstuurd) (?:vanaf|vanuit|met|van|via) .{1,80}",
     r"gesendet (?:von|mit|über|aus|via) .{1,80}",
     r"(?:diese nachricht wurde )?von mein.{0,100}gesendet\.?",
+    rf"(?:mit|von|über) [^,.;]{{0,40}}\b{_DEVICE}\b.{{0,40}} gesendet\.?",
+    r"provenance\s?: .{1,60}",
     r"(?:sendt fra|skickat från|skickades från|sendt via) .{1,80}",
     r"lähetetty .{0,10}(?:iphone|ipad|android|samsung|huawei|outlook|puhelime|laittee|windows).{0,60}",
     r"(?:wysłan[eoy] (?:z|przy)|odesláno (?:z|ze)|odoslané (?:z|zo)|trimis (?:de pe|din|de la)) .{1,80}",
@@ -31,6 +33,7 @@ _SENT = (  # the whole of it, in languages where such words begin no ordinary se
 _GET = (
     r"(?:get|download|hent|få|hämta|hanki|obter o|obtenir|obtenez|obtener|télécharger|baixe o|ottieni|scarica|pobierz"
     r"|získejte|získať|скачать|загрузить|завантажити) (?:\w+ )?\[?outlook .{1,120}",
+    r"[^.!?]{0,60}\boutlook\b.{0,40}https?://aka\.ms/.{1,60}",  # in any language
     r"outlook (?:für|voor) .{1,60}(?:herunterladen|downloaden).{0,80}",
 )
 _ENGLISH = (

@@ -24,6 +24,12 @@ WROTE = (
 )
 """The verb of "On ... Mary wrote:"."""
 
+QUOTING = any_of(
+    *("Quoting", "Zitat von", "Citando", "Citando a", "Citant", "Citation de", "Citeren", "Citerar", "Citat fra"),
+    *("Cytowanie", "Cytuję", "Cituji", "Citujem", "Lainaus", "Idézet", "Idézés", "Цитирую", "Цитата"),
+)
+"""How "Quoting Mary:" begins, which has no verb."""
+
 OPENINGS = any_of(
     *("On", "Le", "Am", "El", "Il", "Op", "Em", "Den", "Dnia", "W dniu", "På", "At", "In", "Dne", "Dňa", "Dana", "Pe"),
     *("Στις", "Tarihinde", "Ngày", "Pada", "Kl", "Vào", "ב", "בתאריך", "في"),
@@ -64,7 +70,8 @@ OTHER = any_of(
 
 MESSAGE = any_of(
     *("Original Message", "Original Appointment", "Original message", "Forwarded message", "Forwarded Message"),
-    *("Reply message", "Reply Message", "Message d'origine", "Message d’origine", "Message original"),
+    *("Reply message", "Reply Message", "Replied Message", "回复的原邮件", "原始信件", "원본 메일"),
+    *("Message d'origine", "Message d’origine", "Message original"),
     *("Message transféré", "Ursprüngliche Nachricht", "Originalnachricht", "Original-Nachricht"),
     *("Weitergeleitete Nachricht", "Mensaje original", "Mensaje reenviado", "Mensagem original"),
     *("Mensagem encaminhada", "Messaggio originale", "Messaggio inoltrato", "Oorspronkelijk bericht"),

@@ -1,6 +1,7 @@
 """The new words of a reply: quotes and signature left out (M6, L6). Line by line and linear.
 
 A quote among one's own words, with an answer below it, stays as what the answer is about; `fold` drops it too.
+What is introduced goes with its introduction, unless more is answered below it, part by part.
 """
 
 import re
@@ -11,10 +12,13 @@ from postroad.mail.quotation import (
     BLANK,
     INTRODUCTION,
     MESSAGE_BELOW,
+    SIGNATURE,
     closes_bracket,
     introduction,
     is_quoted,
     may_turn,
+    names_message,
+    opens_between_arrows,
     opens_message,
 )
 
@@ -22,6 +26,7 @@ MAX_LINES = 20_000
 """Lines that are looked at; what comes after is kept as one."""
 
 _SIGNATURE = re.compile(r"-- ?\s*\Z")
+_UNMARKED = re.compile(f"[{INTRODUCTION}{MESSAGE_BELOW}{SIGNATURE}]")
 _RULE = re.compile(r"[\s_\-*#~=+ᐧ—]+\Z")
 _UNDERLINE = re.compile(r"\s*_{10,}\s*\Z")
 _FOOTER_LINES = 10  # lines with words that may follow a line of underscores and still be a signature or a list's footer
@@ -34,9 +39,9 @@ def strip_reply(text: str, *, flowed: bool = False, delsp: bool = False) -> str:
 
     `flowed`, `delsp`: the text's parameters of RFC 3676; what is kept is then unwrapped.
     """
-    kept = _without_tail(_own_lines(text.split("\n", MAX_LINES)))
+    kept = _own_lines(text.split("\n", MAX_LINES))
     kept = unwrapped(kept, delsp=delsp) if flowed else [line.rstrip() for line in kept]
-    return "\n".join(kept).strip("\n") or text.replace(INTRODUCTION, "").replace(MESSAGE_BELOW, "").strip()
+    return "\n".join(kept).strip("\n") or _UNMARKED.sub("", text).strip()
 
 
 def fold(words: str) -> str:
@@ -48,14 +53,19 @@ def fold(words: str) -> str:
 def _own_lines(lines: list[str]) -> list[str]:
     """The lines that are not introduced as somebody else's, up to the signature."""
     own: list[str] = []
+    introduced: list[str] = []  # the last quote that was introduced and so left out
+    left_out = 0  # where in `own` that was
     at, stretch, begun = 0, 0, -1  # the line looked at; the first after those left out; where own words begin in `own`
     gap = True  # whether a blank line stands above
     while at < len(lines):
         line = lines[at]
         bare = line.strip(BLANK)
-        if not bare or (bare[0] == ">" and not closes_bracket(bare)):
+        if not bare or (bare[0] == ">" and not closes_bracket(bare) and not opens_between_arrows(lines, at)):
             own.append(line)
             at, gap = at + 1, not bare
+            continue
+        if bare[0] == SIGNATURE:
+            at += 1
             continue
         turning = may_turn(bare)
         if begun >= 0 and (turning or gap) and _ends_words(lines, at, bare):
@@ -71,6 +81,9 @@ def _own_lines(lines: list[str]) -> list[str]:
             end = _after_quote(lines, at + 1)
             if begun >= 0 and end == at + 1:
                 break  # quoted without marks: the rest is theirs
+            while own and not own[-1].strip(BLANK) and end < len(lines) and not lines[end].strip(BLANK):
+                own.pop()
+            introduced, left_out = lines[at + 1 : end], len(own)
             at = stretch = end
             continue
         if begun >= 0 or not is_advertisement(bare):
@@ -78,6 +91,9 @@ def _own_lines(lines: list[str]) -> list[str]:
                 begun = len(own)
             own.append(line)
         at, gap = at + 1, False
+    own = _without_tail(own)
+    if introduced and any(map(is_quoted, own[left_out:])):
+        own[left_out:left_out] = ["", *introduced] if left_out and own[left_out - 1].strip(BLANK) else introduced
     return own
 
 
@@ -103,7 +119,7 @@ def _without_tail(lines: list[str]) -> list[str]:
 
 
 def _is_tail(bare: str) -> bool:
-    return not bare or bare[0] == ">" or _RULE.match(bare) is not None or is_advertisement(bare)
+    return not bare or bare[0] == ">" or _RULE.match(bare) is not None or is_advertisement(bare) or names_message(bare)
 
 
 def _after_header(lines: list[str], at: int) -> int:
