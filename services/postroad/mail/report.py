@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from postroad.mail.address import bare_address, mailboxes, normalise
-from postroad.mail.bounce.free_form import FreeForm, read_free_form
+from postroad.mail.bounce.free_form import FreeForm, is_borne_out, read_free_form
 from postroad.mail.bounce.notice import Told
 from postroad.mail.bounce.own_text import pasted_fields, words_of
 from postroad.mail.bounce.returned import (
@@ -195,8 +195,9 @@ def _with_words(said: _Said, root: Entity, parts: tuple[Entity, ...], signs: Sig
     texts = tuple(words_of(parts))
     if texts and not named and (notification := read_notification(root.headers, texts[0])):
         return replace(said, notification=notification)
-    found = read_free_form(root, signs, texts, returned=at_return_path)
-    if found is None:
+    back = said.returned is not None
+    found = read_free_form(root, signs, texts, returned=at_return_path, copy=back)
+    if found is None or not (said.recipients or at_return_path or is_borne_out(found, signs, copy=back)):
         return said
     if not named and found.fate != "delivered":
         pasted = next((fields for text in texts if (fields := pasted_fields(text))), b"")

@@ -11,16 +11,21 @@ _LONGEST = 8  # characters of what gives a status its place
 
 
 def status_in(text: str) -> str:
-    """The first status behind a reply code, a bracket or "#"; else the first at all, which may be a version."""
-    first = ""
+    """The first refusing status behind a reply code, a bracket or "#", the first other there where a talk holds none.
+
+    Else the first at all, which may be a version.
+    """
+    first = agreed = ""
     for match in _STATUS.finditer(text):
         at = match.start()
         if at and (text[at - 1] == "." or text[at - 1].isdigit()):
             continue
         if _PLACED.search(text[max(at - _LONGEST, 0) : at]):
-            return match[0]
+            if match[0][0] != "2":
+                return match[0]
+            agreed = agreed or match[0]
         first = first or match[0]
-    return first
+    return agreed or first
 
 
 def refusal_in(text: str) -> int | None:

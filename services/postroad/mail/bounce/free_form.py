@@ -10,7 +10,7 @@ from postroad.mail.bounce.codes import coded
 from postroad.mail.bounce.notice import Notice, Told, read_notice
 from postroad.mail.bounce.place import Rank
 from postroad.mail.bounce.reasons import HARD
-from postroad.mail.bounce.signs import Signs
+from postroad.mail.bounce.signs import Signs, is_mail_system
 from postroad.mail.bounce.words import FIRST_PERSON, Fate
 from postroad.mail.entity import Entity
 from postroad.mail.header import Headers
@@ -35,16 +35,19 @@ class FreeForm:
     why: str = ""  # where it names nobody
 
 
-def read_free_form(root: Entity, signs: Signs, texts: Iterable[str], *, returned: bool = False) -> FreeForm | None:
+def read_free_form(
+    root: Entity, signs: Signs, texts: Iterable[str], *, returned: bool = False, copy: bool = False
+) -> FreeForm | None:
     """None for what is no notice: an ordinary mail, an answer by machine, a challenge, a receipt.
 
-    `texts`: what `own_text.words_of` finds in it; `returned`: it came to a return path, where people do not write to.
+    `texts`: what `own_text.words_of` finds in it; `returned`: it came to a return path, where people do not write to;
+    `copy`: a message came back with it.
     """
     plain = returned and _is_plain(root.headers, signs)
     strong = signs.daemon or bool(signs.named) or signs.typed or (signs.null and signs.subject and not signs.answer)
     if not (strong or plain or signs.subject or signs.null) or signs.receipt:
         return None
-    if signs.answer and not (strong or signs.subject):
+    if signs.answer and not (strong or signs.subject or (signs.null and copy)):
         return None
     headers, author = root.headers, signs.author
     mailer = author[0].address.rpartition("@")[2] if author and signs.daemon else ""
@@ -71,7 +74,8 @@ def _taken(notice: Notice, signs: Signs, soon: int, *, strong: bool) -> FreeForm
     if notice.fate is None:
         if not (signs.daemon or signs.named) or not (signs.subject or signs.null):
             return None
-        if notice.rank < Rank.SAID and not (coded(notice.words) or worded(notice.words)):
+        shown = signs.subject or signs.typed or bool(signs.named)
+        if notice.rank < Rank.SAID and not (shown and (coded(notice.words) or worded(notice.words))):
             return None
         fate: Fate = "delayed" if signs.delay else "failed"
         return FreeForm(fate, notice.told, notice.words, f"{rule}, of a mail system", notice.why)
@@ -84,6 +88,18 @@ def _taken(notice: Notice, signs: Signs, soon: int, *, strong: bool) -> FreeForm
     if notice.first > soon or not notice.near:
         return None
     return found if notice.rank >= Rank.LISTED and (signs.subject or signs.null) else None
+
+
+def is_borne_out(found: FreeForm, signs: Signs, *, copy: bool) -> bool:
+    """Whether more than one sign speaks for a notice that names nobody, which warnings and forgeries do not either.
+
+    `copy`: a message came back with it.
+    """
+    if found.told or found.fate == "delivered":
+        return True
+    if signs.subject and (not signs.author or is_mail_system(signs.author[0].address)):
+        return True
+    return sum((signs.subject, signs.null, signs.typed, copy, coded(found.words))) > 1
 
 
 def _is_plain(headers: Headers, signs: Signs) -> bool:

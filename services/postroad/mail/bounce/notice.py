@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
@@ -27,6 +27,7 @@ _at = itemgetter(0)
 _NEAR = 3  # lines
 _SHORTLY = 12  # characters
 _NOT = frozenset(NEGATIONS)
+_DENIED = re.compile("[未没沒無无不][^ ,.，。、]{0,5}$")  # no blanks divide these words
 _MARKS = Phrases[Fate | None]([*FATES, (None, CLOSERS)])
 
 
@@ -115,7 +116,7 @@ def read_notice(
 
 def _page(lines: list[str], flats: list[str]) -> _Page:
     page = _Page(lines, flats, words=" ".join(filter(None, flats)))
-    marks = [(at, fate) for at, fate in _MARKS.each(page.words) if fate == "failed" or not _denied(page.words, at)]
+    marks = list(_meant(page.words))
     if marks:
         page.first = min([at for at, fate in marks if fate], default=0)
         ends = list(accumulate([len(line) + 1 if line else 0 for line in flats]))
@@ -125,8 +126,18 @@ def _page(lines: list[str], flats: list[str]) -> _Page:
     return page
 
 
+def _meant(words: str) -> Iterator[tuple[int, Fate | None]]:
+    """What is said where: a delivery that is denied has failed, a delay that is denied is nothing."""
+    for at, fate in _MARKS.each(words):
+        if fate == "failed" or not _denied(words, at):
+            yield at, fate
+        elif fate == "delivered":
+            yield at, "failed"
+
+
 def _denied(words: str, at: int) -> bool:
-    return not _NOT.isdisjoint(words[max(at - _SHORTLY, 0) : at].split())
+    before = words[max(at - _SHORTLY, 0) : at]
+    return not _NOT.isdisjoint(before.split()) or _DENIED.search(before) is not None
 
 
 def _fate(page: _Page) -> Fate | None:

@@ -47,7 +47,7 @@ class Signs:
     """Each is one reason to take the mail for a notice, but for the author and the last five."""
 
     author: tuple[Mailbox, ...]
-    daemon: bool  # the author is a mail system
+    daemon: bool  # the author is a mail system, and its subject that of no mere answer
     subject: bool  # speaks of a failure or a delay
     null: bool  # the null reverse-path
     named: tuple[str, ...]  # X-Failed-Recipients
@@ -70,10 +70,11 @@ def signs_of(headers: Headers, *, null: bool = False) -> Signs:
     typed = "multipart/report" in content_type or "delivery-status" in content_type
     sent = headers.unfolded("return-path").replace(" ", "")
     made = automatic(headers, None)
+    fails = _says_failed(subject, says.get("failing", -1))
     return Signs(
         author=found,
-        daemon=_is_daemon(author, found, typed=typed),
-        subject=_says_failed(subject, says.get("failing", -1)),
+        daemon=(fails or "answer" not in says) and _is_daemon(author, found, typed=typed),
+        subject=fails,
         null=null or sent == "<>" or sent.lower().startswith("<mailer-daemon"),
         named=_named(headers) if "x-failed-recipients" in headers else (),
         typed=typed,
@@ -103,7 +104,11 @@ def _says_failed(subject: str, at: int) -> bool:
 def _is_daemon(author: str, found: tuple[Mailbox, ...], *, typed: bool) -> bool:
     if not author.strip(' "<>'):
         return typed or "<>" in author
-    local = found[0].address.rpartition("@")[0].lower() if found else author.partition("@")[0].strip(' "<>').lower()
-    if local.strip('"').startswith(("mailer-daemon", "postmaster")) or local.strip('"') in DAEMONS:
-        return True
-    return _NAMES.first(flat(author)) is True
+    return is_mail_system(found[0].address if found else author) or _NAMES.first(flat(author)) is True
+
+
+def is_mail_system(address: str) -> bool:
+    """By its local part alone; a display name anybody may take."""
+    local = address.rpartition("@")[0] or address
+    local = local.strip(' "<>').lower()
+    return local.startswith(("mailer-daemon", "postmaster")) or local in DAEMONS

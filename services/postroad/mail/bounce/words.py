@@ -62,7 +62,8 @@ FATES: tuple[tuple[Fate, tuple[str, ...]], ...] = (
         未能发送 | 無法傳遞 | 無法傳送 | 遞送失敗 | 配信できません | 配信できなかった | 配信されませんでした |
         配信に失敗 | 送信できません | 送信できませんでした | 届けられませんでした | 届きませんでした |
         お届けできません | 配送できません | 배달할 수 없 | 전송하지 못 | 전송되지 못 | 전송되지 않 |
-        ไม่สามารถส่ง | ส่งไม่สำเร็จ | 배달되지 못 | 전달되지 못 | 반송
+        ไม่สามารถส่ง | ส่งไม่สำเร็จ | 배달되지 못 | 전달되지 못 | 반송 | didn't get through | did not get through |
+        mancata consegna | è stato rilevato un errore
         """),
     ),
     (
@@ -77,7 +78,11 @@ FATES: tuple[tuple[Fate, tuple[str, ...]], ...] = (
         been postponed | temporarily delayed | delivery*delayed | being deferred | been deferred |
         not need to do anything | still trying | delivery status notification (delay) | verzögert | retardé |
         différé | retraso | retrasad | in ritardo | ritardat | atrasad | vertraagd | försenad | forsinket |
-        viivästy | opóźnion | задерж | 延迟 | 延遅 | 遅延
+        viivästy | opóźnion | задерж | 延迟 | 延遅 | 遅延 | still waiting to be | keep on trying |
+        noch nicht*zugestellt | weitere zustellversuche | pas encore été | aún no se ha | todavía no se ha |
+        ainda não foi | non è ancora | nog niet*afgeleverd | nog niet*bezorgd | ännu inte*levererats |
+        jeszcze nie*dostarczon | zatím nebyla doručena | еще не*доставлен | ещё не*доставлен | 尚未送达 | 尚未投递 |
+        まだ配信
         """),
     ),
     (
@@ -131,7 +136,7 @@ LEADS = divided("""
     message, addressed to | empfänger | empfängers | nachricht an | ihre nachricht an | mail an | e-mail an |
     adresse | an die adresse | destinataire | message à | delivre a | délivré à | remis à | votre message à |
     l'adresse | destinatario | mensaje a | mensaje para | correo a | su mensaje a | a la dirección |
-    messaggio a | messaggio per | all'indirizzo | destinatário | mensagem para | para o endereço |
+    messaggio a | messaggio per | all'indirizzo | all'utente | destinatário | mensagem para | para o endereço |
     geadresseerde | bericht aan | uw bericht aan | mottagaren | meddelande till | modtager | besked til |
     mottaker | meldingen til | vastaanottaja | viesti | adresat | wiadomość do | do adresata | příjemce |
     получатель | получателю | адресату | по адресу | письмо для | сообщение для | 收件人 | 收件地址 | 发往 |
@@ -227,6 +232,7 @@ SUBJECTS = divided("""
     无法送达 | 无法投递 | 未送达 | 未传递 | 配信不能 | 配信できません | エラー通知 | エラーメール | メールエラー |
     配信エラー | 送信エラー | 不達 | 配達不能 | 返送 | 반송 | 배달 실패 | 배달되지 | 系统退信 | 遞送失敗 |
     utilisateur non recens | quota exceeded | mailbox full | mailbox is full | warning: message |
+    didn't get through | did not get through | mancata consegna |
     message you sent blocked | cannot send | can't send | could not send | unable to send | not be sent
 """)
 """In the subject of a notice."""
