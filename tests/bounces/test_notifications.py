@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from postroad_schemas.address import AddressFailed, AddressLeft
 from postroad_schemas.chatter import NotificationComplained, NotificationDelayed, NotificationFailed, NotificationSent
 from postroad_schemas.outbound import Action, LeaveAsked, Source
 from postroad_schemas.values import FailureType, Stream
-from tests.bounces.reports import ADA, START, Fates, at, complained, dispatched, refused, reported, tick, words
+from tests.bounces.reports import ADA, START, Address, Fates, at, complained, dispatched, refused, reported, tick, words
 
 DELAY = dispatched("d0", Action.DELAYED, status="4.2.0", next_attempt_at=at(1))
 RELAYED = dispatched("d1", Action.RELAYED, 1)
@@ -98,13 +99,15 @@ def test_the_order_of_the_sides_does_not_matter(order: tuple[Report, ...]) -> No
     assert fates.address_failures == {(ADA, "n1", False), (ADA, "n1", True)}
 
 
-@pytest.mark.parametrize("order", list(permutations([RELAYED, reported("r0", recipient=""), WEBHOOK])))
-def test_nor_when_one_side_names_nobody(order: tuple[Report, ...]) -> None:
-    fates = Fates(*order)
-    assert fates.state.fate == FAILED
-    assert fates.address_failures == {(ADA, "n1", False)}
-    streams = [e.stream for e in fates.out if isinstance(e, AddressFailed)]
-    assert streams[-1] is Stream.CHATTER
+@pytest.mark.parametrize("weak", [{"recipient": ""}, {"proven": False}], ids=["names nobody", "proves nothing"])
+@pytest.mark.parametrize("dispatch", [RELAYED, REFUSED], ids=["sent", "refused"])
+def test_nor_when_one_side_says_less(weak: dict[str, Any], dispatch: Report) -> None:
+    """B4: what counts on the address is the proven failure, with its stream. A repeat takes nothing back."""
+    for order in permutations([dispatch, reported("r0", **weak), WEBHOOK]):
+        fates = Fates(*order, *order)
+        assert fates.state.fate == FAILED
+        (failure,) = Address(*(e for e in fates.out if isinstance(e, AddressFailed))).state.failures
+        assert (failure.notification_id, failure.proven, failure.stream) == ("n1", True, "chatter")
 
 
 def test_the_red_envelope_names_author_and_thread() -> None:

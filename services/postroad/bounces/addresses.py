@@ -40,11 +40,11 @@ class AddressLog(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
         return self.row is not None
 
     def with_(self, failure: Logged) -> "AddressLog":
-        """A repeat overwrites itself, and keeps the stream if only the first one knew it."""
+        """A repeat overwrites itself, and keeps the stream if only the first one knew it, and a proof likewise."""
         if failure.at < self.cleared_at or failure.notification_id in self.forgotten:
             return self
         former = next((f for f in self.failures if f.notification_id == failure.notification_id), None)
-        if former and former.stream and not failure.stream:
+        if former and ((former.stream and not failure.stream) or (former.proven and not failure.proven)):
             return self
         log = sorted((*(f for f in self.failures if f is not former), failure))
         oldest = log[-1].at - _KEEP

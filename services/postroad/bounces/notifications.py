@@ -46,6 +46,7 @@ class Notification(msgspec.Struct, frozen=True, array_like=True, omit_defaults=T
     seen: float = 0.0  # UTC seconds of the latest report that changed something
     leaves: tuple[LeaveAsked, ...] = ()  # that came before dispatch's first report, one each way
     subscription: Subscription | None = None  # what is left of a bulk mail after KEEP
+    proven_by: str = ""  # the first proven report that counted on the address
 
     @property
     def fate(self) -> int:
@@ -116,17 +117,22 @@ def _told(report: Report, state: Notification, known: Known) -> Decision[Notific
 
 
 def _booked(report: Report, state: Notification, known: Known | None) -> Decision[Notification]:
-    """Counts on the address, once per message and recipient; a complaint beside it, once too."""
+    """Counts on the address, once per message and recipient; a complaint beside it, once too.
+
+    A proven failure takes the place of one that was not (B4), so that the order in which they come changes nothing.
+    """
     if not stated(report):
         return Decision(state)
-    complaint = fate_of(report) == COMPLAINED
-    by = state.complained_by if complaint else state.failed_by
-    if by not in ("", report.event_id):
-        return Decision(state)
     emit: tuple[Emission, ...] = (address_failed(report, known),)
-    if complaint:
-        return Decision(msgspec.structs.replace(state, complained_by=report.event_id), emit)
-    return Decision(msgspec.structs.replace(state, failed_by=report.event_id), emit)
+    by = report.event_id
+    if fate_of(report) == COMPLAINED:
+        counted = state.complained_by in ("", by)
+        return Decision(msgspec.structs.replace(state, complained_by=by), emit) if counted else Decision(state)
+    if report.proven and state.proven_by in ("", by):
+        return Decision(msgspec.structs.replace(state, failed_by=state.failed_by or by, proven_by=by), emit)
+    if state.failed_by in ("", by):
+        return Decision(msgspec.structs.replace(state, failed_by=by), emit)
+    return Decision(state)
 
 
 def due(state: Notification) -> datetime | None:
