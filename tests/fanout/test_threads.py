@@ -20,7 +20,7 @@ from postroad_schemas.directory import AliasState, RowProposed
 from postroad_schemas.mail import MailRefused, Notice, Refusal, RefusalReason
 from postroad_schemas.message import FollowerAnswer, FollowerAnswered, FollowerSought
 from postroad_schemas.values import Follower, Mailbox
-from tests.fanout.facts import ALICE, BEN, MARY, NOON, THREAD, by, follows, only, requests, run, says, views
+from tests.fanout.facts import ALICE, BEN, MARY, NOON, THREAD, by, every, follows, only, requests, run, says, views
 
 FACT: dict[str, Any] = {"event_id": "e", "occurred_at": NOON, "trace_id": "t", "thread": THREAD}
 OPENED = ThreadOpened(**FACT, title="Chairs", followers=follows("ben"))
@@ -143,6 +143,23 @@ def test_a_rejected_record() -> None:
     assert flag.row == AliasState(alias="sales@example.com", invalid=True, reason="record rejected: no such pipeline")
     assert only(ThreadShut, decision.emit).thread == THREAD
     assert decision.state.closed
+
+
+@pytest.mark.parametrize(
+    ("before", "flagged", "expected"),
+    [
+        pytest.param((requests(MAIL),), True, [AliasState(alias="sales@example.com", invalid=False)], id="cleared"),
+        pytest.param((requests(MAIL),), False, [], id="there is no flag"),
+        pytest.param((), True, [], id="no mail asked for it"),
+        pytest.param((requests(MAIL), REJECTED), True, [], id="it was rejected"),
+    ],
+)
+def test_d2_an_opened_record_clears_the_flag_of_its_alias(
+    before: tuple[Any, ...], flagged: bool, expected: list[AliasState]
+) -> None:
+    flag = AliasState(alias="sales@example.com", invalid=flagged)
+    decision = run(views(flag), *before, OPENED)
+    assert [made.row for made in every(RowProposed, decision.emit)] == expected
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def contacts(*rows: Contact) -> Contacts:
             "follows",
             id="a follower",
         ),
+        pytest.param([contact("gone", internal=True, at=OLD, active=False), contact("b")], [], "b", id="active first"),
         pytest.param([contact("b", at=NEW), contact("a", at=OLD)], ["a", "b"], "a", id="among followers the oldest"),
         pytest.param([contact("undated"), contact("young", at=NEW)], [], "young", id="undated is youngest"),
         pytest.param([contact("b", at=OLD), contact("a", at=OLD)], [], "a", id="of one age by id"),

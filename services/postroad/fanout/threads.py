@@ -35,7 +35,7 @@ def decide(event: Any, state: Thread, views: Views) -> Decision[Thread]:
         case RecordRequested():
             return _request(event, state, views)
         case ThreadOpened():
-            return Decision(_open(event, state))
+            return Decision(_open(event, state), _cleared(event, state, views))
         case ThreadFollowed():
             return Decision(followed(_heard_of(event.thread, state), event.followers))
         case ThreadUnfollowed():
@@ -70,6 +70,15 @@ def _open(event: ThreadOpened, state: Thread) -> Thread:
         owner_thread=event.owner_thread or state.owner_thread,
     )
     return followed(state, event.followers)
+
+
+def _cleared(event: ThreadOpened, state: Thread, views: Views) -> tuple[Emission, ...]:
+    """D2: the record that a mail asked for clears the flag of its alias."""
+    alias = state.request.alias if state.request and not state.closed else ""
+    flagged = views.directory.row(f"alias_state/{alias}")
+    if not isinstance(flagged, AliasState) or not flagged.invalid:
+        return ()
+    return (RowProposed(**descent(event, "flag"), row=AliasState(alias=alias, invalid=False), by="fanout"),)
 
 
 def _request(event: RecordRequested, state: Thread, views: Views) -> Decision[Thread]:

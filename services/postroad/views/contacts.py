@@ -37,14 +37,12 @@ class Contacts:
         return self._by_id.get(contact_id)
 
     def with_address(self, address: str) -> tuple[Contact, ...]:
-        """All contacts with this address, active or not; internal first, then oldest (R15)."""
+        """All contacts with this address, the active first, of these internal ones, then the oldest (R15)."""
         ids = self._by_address.get(address)
         if not ids:
             return ()
         found = (self._by_id[contact_id] for contact_id in ids)
-        return tuple(
-            sorted(found, key=lambda c: (c.kind != ContactKind.INTERNAL, c.created_at or _NO_DATE, c.contact_id))
-        )
+        return tuple(sorted(found, key=_place))
 
     def known(self, address: str) -> bool:
         """R12: an active contact has this address."""
@@ -54,3 +52,12 @@ class Contacts:
         """R15: the contact under which a mail from this address is shown: a follower first."""
         found = self.with_address(address)
         return next((c for c in found if c.contact_id in followers), found[0] if found else None)
+
+
+def _place(contact: Contact) -> tuple[bool, bool, datetime, str]:
+    return (
+        not contact.active,
+        contact.kind != ContactKind.INTERNAL,
+        contact.created_at or _NO_DATE,
+        contact.contact_id,
+    )
