@@ -65,6 +65,24 @@ def test_a_reader_that_goes_away_is_no_trouble() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "code", "answer"),
+    [
+        pytest.param("schemas > /dev/full", os.EX_IOERR, b"No space left on device\n", id="output that is full"),
+        pytest.param("simulate --schema >&-", os.EX_OK, b"", id="output that is closed"),
+        pytest.param("simulate - <&-", os.EX_OK, b"", id="input that is closed"),
+        pytest.param("manifests --write /dev/null/x", os.EX_IOERR, b"/kafka: Not a directory\n", id="no folder"),
+        pytest.param(
+            "domain add $'a\\xff.example' --config {file}", os.EX_DATAERR, b"is not UTF-8: write it so\n", id="no UTF-8"
+        ),
+    ],
+)
+def test_what_a_shell_may_do_ends_in_one_line(installation: Installation, line: str, code: int, answer: bytes) -> None:
+    program = f"{' '.join(map(shlex.quote, COMMAND))} {line.format(file=installation.file)}"
+    done = subprocess.run(["bash", "-c", program], env=ENVIRONMENT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.endswith(answer), done.stderr.count(b"\n")) == (code, True, bool(answer)), done
+
+
+@pytest.mark.parametrize(
     "words",
     [
         pytest.param(["nosuch"], id="no such command"),
@@ -176,9 +194,11 @@ def a_row(text: str) -> Callable[[Installation], None]:
             "",
             id="a dry run asks no gate",
         ),
-        pytest.param(not_a_log, ["up", "--config", "{file}"], os.EX_UNAVAILABLE, "check the path", id="up: no log"),
-        pytest.param(not_a_log, ["show", "--config", "{file}"], os.EX_UNAVAILABLE, "check the path", id="show: no log"),
-        pytest.param(not_a_log, ["apply", "{file}"], os.EX_UNAVAILABLE, "check the path", id="apply: no log"),
+        pytest.param(not_a_log, ["up", "--config", "{file}"], os.EX_UNAVAILABLE, "restore the backup", id="up: no log"),
+        pytest.param(
+            not_a_log, ["show", "--config", "{file}"], os.EX_UNAVAILABLE, "restore the backup", id="show: no log"
+        ),
+        pytest.param(not_a_log, ["apply", "{file}"], os.EX_UNAVAILABLE, "restore the backup", id="apply: no log"),
         pytest.param(
             None, ["trace", "<1@a>", "--config", "{file}"], os.EX_UNAVAILABLE, "start `postroad up` once", id="no trace"
         ),

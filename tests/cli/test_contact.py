@@ -32,6 +32,8 @@ def test_who_may_write_changes_with_it(running: Running) -> None:
     ("words", "code", "reason"),
     [
         pytest.param(["add", "7", "nobody"], 65, "'nobody' is no address", id="no address"),
+        pytest.param(["add", "", "mary@example.org"], 65, "the ID is empty", id="no id"),
+        pytest.param(["list"], 0, "no contact yet: `postroad contact add", id="none at all"),
         pytest.param(["remove", "7"], 66, "there is no contact 7", id="none by this id"),
         pytest.param(["list", "a@example.org"], 66, "no contact has the address", id="none by this address"),
     ],

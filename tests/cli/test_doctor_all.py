@@ -81,6 +81,8 @@ def test_the_log_of_one_machine(running: Running) -> None:
 def test_the_log_of_one_machine_that_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     SqliteLog.open(tmp_path / "log.sqlite").close()
     assert of_log(tmp_path / "log.sqlite").state is State.NOTE
+    (tmp_path / "other.sqlite").write_bytes(b"not a database" * 1000)
+    assert of_log(tmp_path / "other.sqlite").state is State.WRONG
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert of_log(tmp_path / "log.sqlite").state is State.WRONG
 

@@ -74,6 +74,13 @@ def test_of_lines_with_a_wrong_one_nothing_is_published(running: Running, line: 
     assert running.rows("contacts") == {}
 
 
+def test_nothing_is_said_aloud(running: Running) -> None:
+    said = running("publish", os.devnull)
+    assert (said.code, said.out, "no line came" in said.err) == (os.EX_OK, "", True), said
+    said = running("events", "mail.routed")
+    assert (said.code, said.out, said.err) == (os.EX_OK, "", "postroad: nothing lies on mail.routed\n"), said
+
+
 def test_bad_words_are_told(running: Running) -> None:
     assert running("events", "mail.lost").code == os.EX_USAGE
     assert running("publish", running.folder / "nothing").code == os.EX_NOINPUT

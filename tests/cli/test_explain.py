@@ -106,6 +106,7 @@ def test_an_address_as_recipient_and_as_sender(running: Running) -> None:
 def test_neither_a_file_nor_an_address(running: Running) -> None:
     said = running("explain", "nosuch.eml")
     assert (said.code, said.err) == (os.EX_NOINPUT, "postroad: nosuch.eml is neither a file nor an address\n")
+    assert running("explain", "").err == "postroad: '' is neither a file nor an address\n"
     assert running("explain", running.folder).code == os.EX_NOINPUT
 
 

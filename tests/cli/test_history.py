@@ -43,4 +43,5 @@ def test_all_of_it_and_nothing_by_that_name(running: Running) -> None:
 
 
 def test_before_anything_ever_ran(stopped: Running) -> None:
-    assert stopped("history").code == os.EX_NOINPUT
+    said = stopped("history")
+    assert (said.code, "`postroad apply FILE` does" in said.err) == (os.EX_NOINPUT, True), said

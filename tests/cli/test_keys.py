@@ -81,6 +81,7 @@ def test_a_key_by_reference(running: Running, tmp_path: Path) -> None:
         pytest.param(["retire", "a"], 65, "`postroad keys rotate` first", id="the one that signs"),
         pytest.param(["retire", "z"], 66, "there is no key z", id="none by this letter"),
         pytest.param(["rotate", "--secret", "env:NO_SUCH_KEY"], 66, "cannot be read", id="a secret that is not there"),
+        pytest.param(["rotate", "--secret", "hush"], 64, "write env:NAME or file:PATH", id="a secret as it is"),
         pytest.param(["rotate", "--kafka", "127.0.0.1:1"], 69, "cannot be read", id="a cluster that is not there"),
     ],
 )

@@ -191,7 +191,7 @@ def no_broker(installation: Installation) -> None:
         pytest.param(None, ["--nosuch"], MAIL, os.EX_USAGE, "--nosuch", id="no such option"),
         pytest.param(None, [], b"", os.EX_DATAERR, "no mail on standard input", id="nothing"),
         pytest.param(log_is_none, [], b"", os.EX_DATAERR, "no mail on standard input", id="nothing, and no log"),
-        pytest.param(log_is_none, [], MAIL, os.EX_TEMPFAIL, "check the path", id="no log"),
+        pytest.param(log_is_none, [], MAIL, os.EX_TEMPFAIL, "restore the backup", id="no log"),
         pytest.param(store_is_a_file, [], MAIL, os.EX_TEMPFAIL, "name a folder in [store] url", id="no store"),
         pytest.param(store_in_memory, [], MAIL, os.EX_TEMPFAIL, "ends with this command", id="a store in memory"),
         pytest.param(relative_store, [], MAIL, os.EX_TEMPFAIL, "name a whole path", id="a store somewhere"),

@@ -27,7 +27,7 @@ async def test_only_one_process_may_use_a_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        pytest.param(lambda path: path.write_bytes(b"not a database" * 1000), "check the path", id="another file"),
+        pytest.param(lambda path: path.write_bytes(b"not a database" * 1000), "restore the backup", id="another file"),
         pytest.param(lambda path: path.mkdir(), "check the path", id="a folder"),
         pytest.param(
             lambda path: sqlite3.connect(path).execute("PRAGMA user_version = 99"), "newer version", id="newer"

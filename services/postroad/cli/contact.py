@@ -39,6 +39,8 @@ def list_(address: str = "", /, *, where: Where = Where()) -> int:  # noqa: B008
         print(told(f"contact/{key}", contact, where.json))
     if address and not shown:
         return complain(f"no contact has the address {address}", os.EX_NOINPUT)
+    if not shown and not where.json:
+        complain("no contact yet: `postroad contact add 7 mary@example.com --name Mary`", os.EX_OK)
     return os.EX_OK
 
 
@@ -76,6 +78,8 @@ def add(
     """
     if bad := next((address for address in addresses if "@" not in normalise(address)), None):
         return complain(f"{bad!r} is no address", os.EX_DATAERR)
+    if not id_.strip():
+        return complain("the ID is empty: give the app's own id of this person", os.EX_DATAERR)
     reached = where.reach()
     former = standing(reached, "contacts").get(id_)
     contact = Contact(

@@ -45,7 +45,12 @@ def of_log(path: Path) -> Finding:
         return Finding("log", State.NOTE, f"{path} is not there yet: `postroad up` makes it")
     if not os.access(path, os.W_OK):
         return Finding("log", State.WRONG, f"{path} cannot be written by this user: be its owner, or get the right")
-    if FileReach(path).answers():
+    reached = FileReach(path)
+    try:
+        next(reached.records("directory"), None)
+    except Unavailable as error:
+        return Finding("log", State.NOTE if "is not there" in str(error) else State.WRONG, str(error))
+    if reached.answers():
         return Finding("log", State.OK, f"{path} is in use: postroad runs")
     return Finding("log", State.NOTE, f"{path}: nothing runs on it, `postroad up` does")
 

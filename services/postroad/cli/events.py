@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import Parameter
 
 from postroad.cli.main import complain
-from postroad.cli.propose import Where, json_line
+from postroad.cli.propose import Where, json_line, nothing
 from postroad.runtime.reach import FileReach, Seen
 from postroad_schemas import TOPICS, Event, event_id, tag_of
 
@@ -46,12 +46,14 @@ def publish(
             except ValueError as error:
                 return complain(f"line {number}: {error}; nothing is published", os.EX_DATAERR)
     reached = where.reach()
+    if not events:
+        return complain("nothing is published: no line came; give each event a line of JSON", os.EX_OK)
     for first in range(0, len(events), AT_ONCE):
         reached.publish(events[first : first + AT_ONCE])
     for event in events:
         id_ = event.event_id if isinstance(event, Event) else ""
         print(json_line({"type": tag_of(type(event)), "event_id": id_}) if where.json else id_ or tag_of(type(event)))
-    if events and not reached.answers():
+    if not reached.answers():
         complain("in the log; it takes effect when the workers run (`postroad up`)", os.EX_OK)
     return os.EX_OK
 
@@ -88,10 +90,13 @@ def events(
     """
     if topic not in TOPICS:
         return complain(f"no topic {topic!r}; there are: {', '.join(TOPICS)}", os.EX_USAGE)
-    reached = where.reach()
+    reached, told = where.reach(), 0
     if isinstance(reached, FileReach):
         for seen in _behind(reached, topic, after, follow):
             print(json_line({"offset": seen.offset, "key": seen.key, "event": seen.event}), flush=follow)
+            told += 1
+        if not told and not after:  # who asks for what is new knows that there may be nothing
+            nothing(where, f"nothing lies on {topic}")
         return os.EX_OK
     if after or follow:
         return complain("on a cluster offsets are a Kafka client's: read the topic with one", os.EX_USAGE)

@@ -58,9 +58,9 @@ def explain_(
     settings = where.settings
     views, live = views_now(where), states(settings)
     now = datetime.now(UTC)
-    if what != "-" and not Path(what).exists():
+    if what != "-" and not (what and Path(what).exists()):
         if "@" not in what:
-            return complain(f"{what} is neither a file nor an address", os.EX_NOINPUT)
+            return complain(f"{what or repr(what)} is neither a file nor an address", os.EX_NOINPUT)
         _say_address(explain_address(what, views, live.all(BUDGETS), now), what, where.json)
         return os.EX_OK
     try:

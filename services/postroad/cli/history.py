@@ -25,6 +25,8 @@ def show_history(name: str = "", /, *, where: Where = Where()) -> int:  # noqa: 
     changes = history([event for event in proposals if isinstance(event, RowProposed)], found, name)
     stands = last_change(found, name)
     if not changes and not stands:
+        if not name:
+            return complain("nothing was declared yet: `postroad apply FILE` does", os.EX_NOINPUT)
         return complain(f"nothing in the directory goes by {name!r}: see `postroad show`", os.EX_NOINPUT)
     for change in changes:
         print(json_line({"change": msgspec.to_builtins(change)}) if where.json else _told(change))

@@ -72,6 +72,8 @@ def rotate(
             "and give --secret env:NAME or file:PATH",
             os.EX_USAGE,
         )
+    if secret and secret.partition(":")[0] not in ("env", "file"):
+        return complain("--secret is a reference: write env:NAME or file:PATH", os.EX_USAGE)
     if secret and not config.kafka.bootstrap and resolved(secret) is None:
         return complain(f"{secret} cannot be read: nothing would be signed; make it readable first", os.EX_NOINPUT)
     if not secret:

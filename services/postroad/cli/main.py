@@ -1,8 +1,10 @@
 """The command `postroad`: one table of subcommands, each imported when it is called."""
 
+import io
 import os
 import signal
 import sys
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -65,9 +67,13 @@ def version() -> None:
 
 
 def main() -> None:
-    """Exit codes are those of sysexits: 64 usage, 65 bad input, 69 unavailable, 78 configuration."""
+    """Exit codes are those of sysexits: 64 usage, 65 bad input, 69 unavailable, 74 no output, 78 configuration."""
+    _open_streams()
     try:
-        command()(sys.argv[1:], exit_on_error=False, print_error=True)
+        try:
+            command()(sys.argv[1:], exit_on_error=False, print_error=True)
+        finally:
+            sys.stdout.flush()  # here a failure still has words
     except CycloptsError as error:
         called = " ".join(("postroad", *(error.command_chain or ())))
         sys.exit(complain(f"`{called} --help` says how it is called", os.EX_USAGE))
@@ -77,9 +83,30 @@ def main() -> None:
         sys.exit(complain(str(error), os.EX_UNAVAILABLE))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except UnicodeEncodeError as error:
+        sys.exit(complain(f"{error.object[error.start : error.end]!r} is not UTF-8: write it so", os.EX_DATAERR))
     except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         sys.exit(os.EX_OK)
+    except OSError as error:
+        if not error.strerror or sys.excepthook is not sys.__excepthook__:  # a server's last words are in its log
+            raise
+        _say_no_more()
+        sys.exit(complain(f"{error.filename or 'input or output failed'}: {error.strerror}", os.EX_IOERR))
+
+
+def _open_streams() -> None:
+    """Who starts us may have closed some; and no letter that a terminal lacks ends a command."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _say_no_more() -> None:
+    """What is left to be written would fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(words: str, code: int) -> int:

@@ -102,7 +102,7 @@ def show(address: str, /, *, where: Where = Where()) -> int:  # noqa: B008
     """
     wanted = normalise(address)
     if "@" not in wanted:
-        return complain(f"{address} is no address: local-part@domain", os.EX_USAGE)
+        return complain(f"{address or repr(address)} is no address: local-part@domain", os.EX_USAGE)
     reached, live = where.reach(), states(where.settings)
     rows = standing(reached, "suppressions").values()
     known = Standing(
@@ -153,7 +153,7 @@ def add(address: str, /, *, note: str = "", who: Who = Who()) -> int:  # noqa: B
     """
     wanted = normalise(address)
     if "@" not in wanted:
-        return complain(f"{address} is no address: local-part@domain", os.EX_USAGE)
+        return complain(f"{address or repr(address)} is no address: local-part@domain", os.EX_USAGE)
     return _ordered(AddressBarred, wanted, note, who, who.reach())
 
 

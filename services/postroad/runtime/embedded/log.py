@@ -106,7 +106,7 @@ class SqliteLog:
                 raise Unavailable(f"{path} was written by a newer version of postroad ({version}): use that version")
             return cls(connection)
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(f"{path} cannot be opened ({error}): check the path, its rights and the disk") from error
+            raise _unavailable(path, error, "opened", "check the path, its rights and the disk") from error
 
     def close(self) -> None:
         self._db.close()
@@ -231,9 +231,20 @@ def hand_in(path: Path, records: Sequence[Record]) -> None:
             rows = [(made.topic, made.key, made.value, _packed(_kept_headers(made))) for made in records]
             db.executemany("INSERT INTO inbox (topic, key, value, headers) VALUES (?, ?, ?, ?)", rows)
     except sqlite3.Error as error:
-        raise Unavailable(f"{path} cannot be written to ({error}): check the disk and its rights") from error
+        raise _unavailable(path, error, "written to", "check the disk and its rights") from error
     finally:
         opened.close()
+
+
+def _unavailable(path: Path, error: Exception, done: str, advice: str) -> Unavailable:
+    """In words, with what to do."""
+    if "no such table" in str(error):
+        return Unavailable(
+            f"the log in {path} is not there: start `postroad up` once, or name its settings with --config"
+        )
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        advice = "it is damaged, or no log: restore the backup of its folder, or name another in [log] path"
+    return Unavailable(f"{path} cannot be {done} ({error}): {advice}")
 
 
 def is_table(topic: str) -> bool:
@@ -251,7 +262,7 @@ def read_log(path: Path, topic: str, after: int = 0) -> Iterator[Stored]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise Unavailable(f"{path} cannot be read ({error}): check the path and its rights") from error
+        raise _unavailable(path, error, "read", "check the path and its rights") from error
 
 
 def read_states(path: Path, core: str, key: bytes | None = None) -> dict[bytes, bytes]:
@@ -264,7 +275,7 @@ def read_states(path: Path, core: str, key: bytes | None = None) -> dict[bytes, 
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise Unavailable(f"{path} cannot be read ({error}): check the path and its rights") from error
+        raise _unavailable(path, error, "read", "check the path and its rights") from error
 
 
 def _select(topic: str) -> str:
