@@ -225,6 +225,8 @@ async def test_what_is_not_taken_is_told_why(given: dict[str, Any], status: int,
             [head("Transfer-Encoding: chunked"), b"%x\r\n" % len(MAIL), MAIL, b"\r\n"], True, b"", id="so in chunks"
         ),
         pytest.param([head("Transfer-Encoding: chunked"), b"zz\r\n", MAIL], False, b"400", id="chunks that are none"),
+        pytest.param([head("Transfer-Encoding: gzip, chunked"), b"0\r\n\r\n"], False, b"501", id="compressed chunks"),
+        pytest.param([b"GET / HTTP/1.1\r\n\r\n"], False, b"400", id="no HTTP"),
         pytest.param(
             [head("Expect: 100-continue", "Content-Length: 10", token="x")],
             False,
@@ -237,10 +239,13 @@ async def test_what_is_not_taken_is_told_why(given: dict[str, Any], status: int,
         pytest.param([head("Expect: miracles", "Content-Length: 10")], False, b"417", id="another expectation"),
     ],
 )
-async def test_on_the_wire(sent: list[bytes], half_close: bool, status: bytes) -> None:
+async def test_on_the_wire(
+    sent: list[bytes], half_close: bool, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     world = World()
     async with door(world, msgspec.structs.replace(HTTP, body_timeout=0.2)) as opened:
         answer = await raw(opened.port, *sent, half_close=half_close)
+    assert caplog.records == [], "what strangers send is no fault of ours"
     assert answer[9:12] == status, answer
     assert len(world.events) == (status == b"100")
     assert (b" 202 " in answer) is (status == b"100")

@@ -110,6 +110,7 @@ GIVEN: list[Any] = [
     ("NEEDS_SENDER", said("EHLO c.example", "MAIL FROM:<a@b>x"), {}),
     ("NEEDS_RECIPIENT", said(*BEGUN, "RCPT TO:<>"), {}),
     ("NEEDS_RECIPIENT", said(*BEGUN, "RCPT sales@example.com"), {}),
+    ("NEEDS_ADDRESS", said("VRFY"), {}),
     ("BAD_PARAMETER", said("EHLO c.example", "MAIL FROM:<a@example.org> SIZE=x"), {}),
     ("BAD_PARAMETER", said("EHLO c.example", "MAIL FROM:<a@example.org> BODY=BINARYMIME"), {}),
     ("NOT_OFFERED", said("EXPN staff"), {}),

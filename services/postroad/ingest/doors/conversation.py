@@ -229,7 +229,7 @@ class Conversation(Connection):
         return Says.NO_PARAMETER if arg else Says.BYE
 
     async def vrfy(self, arg: str) -> str:
-        return Says.NOT_VERIFIED if arg else Says.NEEDS_RECIPIENT
+        return Says.NOT_VERIFIED if arg else Says.NEEDS_ADDRESS
 
     async def help(self, arg: str) -> str:
         return Says.HELP

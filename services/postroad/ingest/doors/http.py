@@ -1,10 +1,12 @@
 """The HTTP door: listens as configured in [http] and answers each of its pages in words."""
 
+import logging
 import os
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from postroad.ingest.doors.http_connections import Answer, Connections, Site
 from postroad.ingest.doors.pages.answers import Refused, not_now
@@ -19,6 +21,9 @@ from postroad.runtime.worker import Tools, Unavailable
 from postroad_schemas.mail import Door
 
 log = structlog.get_logger("postroad.http")
+requests = logging.getLogger("postroad.requests")  # the library's words
+# What is no HTTP is answered with 400, and no fault of ours.
+requests.addFilter(lambda it: not (it.exc_info and isinstance(it.exc_info[1], HttpProcessingError)))
 
 DRAIN = 1.7  # seconds that mails that still come get at a stop; those that are being stored get them twice
 LINGER = 5.0  # seconds that a client gets to read a refusal while it still sends
@@ -48,6 +53,7 @@ class HttpDoor:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=requests,
             shutdown_timeout=DRAIN,
             keepalive_timeout=settings.keep_alive,
             lingering_time=LINGER,

@@ -23,6 +23,8 @@ class Intake:
         # What came compressed is refused, so nothing is unpacked before that either.
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "send it as it is, without Content-Encoding")
+        if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":  # RFC 9112 6.1
+            raise Refused(501, "send it as it is: chunked is the only Transfer-Encoding here")
         if request.content_length is None and not request.body_exists:
             raise Refused(411, "Content-Length is needed, or Transfer-Encoding: chunked")
         octets = limit if request.content_length is None else request.content_length
