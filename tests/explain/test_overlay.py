@@ -16,9 +16,9 @@ from tests.routing.mails import START, mail, views
 STAGES = (ROUTING, BUDGETS, THREADS)
 
 
-def explained(states: dict[tuple[str, str], Any], **fields: Any) -> Explained:
+def explained(states: dict[tuple[str, str], Any], *closed: str, **fields: Any) -> Explained:
     stages = {stage.name: stage for stage in STAGES}
-    seen: Any = views()
+    seen: Any = views(closed=closed)
     return explain(mail(**fields), STAGES, lambda stage, key: states.get((stage, key), stages[stage].state()), seen)
 
 
@@ -34,6 +34,14 @@ def test_a_question_that_would_wait_goes_on_with_nothing_found() -> None:
     assert [one.state for one in found.looked if one.key == "<a@b>"] == [
         "taken 2026-03-02 08:59:00, without outcome yet; the question would wait for its outcome"
     ]
+
+
+def test_an_answer_on_a_closed_thread_that_nothing_opens_again() -> None:
+    """R4."""
+    known = MessageState(settled=Settled(at=START, links=(Link("deal/7"),)))
+    found = explained({("routing", "<a@b>"): known}, "deal/7", to=["sales@example.com"], references=("<a@b>",))
+    why = [one.why for one in found.rules if one.rule == "R3"][-1]
+    assert why == "deal/7 takes no more posts, and nothing opens another record of that type"
 
 
 def test_of_a_large_thread_the_first_step_is_told() -> None:

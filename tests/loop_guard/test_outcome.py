@@ -135,7 +135,10 @@ def test_a_blocked_mail_is_held_not_lost(addressee: str) -> None:
     assert isinstance(refused, MailRefused)
     assert isinstance(settled, MessageSettled)
     assert (held.mail, held.rule, held.occurred_at) == (mail.mail, "L1", START + timedelta(minutes=2))
-    assert held.reason == "author sales@example.com bob@example.org: over 2 within 120 minutes"
+    assert (
+        held.reason
+        == "more than 2 within 120 minutes through one alias by one author: sales@example.com bob@example.org"
+    )
     limit = Refusal(reason=RefusalReason.LOOP_LIMIT, rule="L1", alias="sales@example.com")
     assert refused.refusals == settled.refusals == (limit,)
     assert refused.notice.addressee == addressee

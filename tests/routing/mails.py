@@ -29,6 +29,7 @@ DIRECTORY: dict[str, Any] = {
         {"address": "support@example.com", "record_type": "ticket"},
         {"address": "jobs@example.com", "record_type": "applicant", "policy": "contacts", "refusal_text": "Call us."},
         {"address": "board@example.com", "record_type": "task", "thread": "task/7"},
+        {"address": "panel@example.com", "record_type": "task", "thread": "task/7"},
         {"address": "team@example.com", "record_type": "ticket", "policy": "followers", "owner_thread": "team/1"},
         {"address": "nobody@example.com", "record_type": "ticket", "policy": "followers"},
     ],

@@ -55,6 +55,11 @@ from tests.routing.mails import (
         ),
         pytest.param(mail(to=["sales+spring@example.com"]), ["new lead sales@example.com"], id="a +token is the alias"),
         pytest.param(mail(to=["board@example.com"]), ["task/7 task board@example.com"], id="R9 a bound alias"),
+        pytest.param(
+            mail(to=["panel@example.com", "board@example.com"]),
+            ["task/7 task board@example.com"],
+            id="R9 two that are bound to one thread: one post",
+        ),
     ],
 )
 def test_r9_every_alias_gives_a_route(event: MailReceived, expected: list[str]) -> None:
@@ -73,6 +78,16 @@ def test_r9_every_alias_gives_a_route(event: MailReceived, expected: list[str]) 
             "held",
             "R11",
             id="M3 an envelope recipient that Cc names is not To-like",
+        ),
+        pytest.param(
+            mail(
+                to=["eve@example.net"],
+                cc=[CATCHALL],
+                envelope=Envelope(mail_from=BOB, rcpt_to=("catchall+x@example.com",)),
+            ),
+            "held",
+            "R11",
+            id="M3 nor one that Cc names without its token",
         ),
         pytest.param(mail(to=["eve@example.net"]), "held", "R11", id="R11 unroutable"),
         pytest.param(mail(to=["postmaster@example.com"]), "held", "R11", id="I5 postmaster is held"),
@@ -208,6 +223,13 @@ ONLY_LEADS = DIRECTORY | {"alias": [DIRECTORY["alias"][0]]}
             "lead/1",
             ("routed", "R5", ["new ticket support@example.com"]),
             id="R5 a forward stays one",
+        ),
+        pytest.param(
+            DIRECTORY,
+            "support@example.com",
+            "deal/1",
+            ("routed", "R9", ["new ticket support@example.com"]),
+            id="no reply, and so no forward",
         ),
     ],
 )

@@ -37,7 +37,12 @@ def _no_reply(case: Case) -> str:
     facts = case.facts
     if not facts.references and not facts.handles:
         return "it names no message and no reply address of ours"
-    return f"nothing it names is a known message with a thread: {_some((*facts.handles, *facts.references))}"
+    found = case.ask.handle or case.ask.found
+    closed = [link.thread for link in (found.links if found else ()) if link.thread in case.views.closed]
+    if closed:
+        return f"{_some(tuple(closed))} takes no more posts, and nothing opens another record of that type"
+    named = _some((*facts.handles, *facts.references))
+    return f"nothing it names is a known message that is answered on a thread: {named}"
 
 
 def _not_catchall_alone(case: Case) -> str:
@@ -54,7 +59,7 @@ REASONS: dict[str, Callable[[Case], str]] = {
     "copy_to_new_aliases": lambda _: "it is not another copy of a mail that was taken",
     "reply": _no_reply,
     "catchall_alone": _not_catchall_alone,
-    "aliases": lambda _: "no alias is among its recipients",
+    "aliases": lambda _: "no active alias is among its recipients",
     "default_type": lambda _: "it came from no mailbox that opens a record type",
-    "catchall_among_others": lambda _: "no catchall is among its recipients",
+    "catchall_among_others": lambda _: "no catchall in To",
 }

@@ -29,6 +29,13 @@ RULES: dict[Scope, str] = {
     Scope.FINGERPRINT: "L6",
 }
 
+_COUNTED = {
+    Scope.AUTHOR: "through one alias by one author",
+    Scope.ALIAS: "through one alias by all authors together",
+    Scope.TYPE: "of one record type by one author",
+    Scope.THREAD: "on one thread by one author",
+}
+
 _DEFAULT_WINDOW = 7200  # seconds, where no budget says
 
 
@@ -182,7 +189,7 @@ def stopped(routed: MailRouted, budget: Budget) -> tuple[Emission, ...]:
     minutes = f"{budget.window / 60:g} minutes"
     if budget.scope is Scope.FINGERPRINT:
         return (*back, _settled(routed, Outcome.REPEATED, rule=rule, why=f"the same words came within {minutes}"))
-    reason = f"{budget.key}: over {budget.limit} within {minutes}"
+    reason = f"more than {budget.limit} within {minutes} {_COUNTED[budget.scope]}: {budget.key.partition(' ')[2]}"
     refusals = (Refusal(reason=RefusalReason.LOOP_LIMIT, rule=rule, alias=_alias(routed, budget)),)
     return (
         *back,

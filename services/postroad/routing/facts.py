@@ -8,7 +8,7 @@ import msgspec
 from postroad.mail.address import normalise as normalised
 from postroad.mail.message_id import OwnId, is_handle, read_own
 from postroad.views import Views
-from postroad.views.directory import Kind, Ours
+from postroad.views.directory import Directory, Kind, Ours
 from postroad_schemas.directory import Alias
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.values import Automatic, Degree, Mailbox
@@ -45,7 +45,7 @@ def read(mail: MailReceived, views: Views) -> Facts:
     directory = views.directory
     envelope = set(map(normalise, mail.envelope.rcpt_to or ()))
     cc = _addresses(mail.cc)
-    to_like = _addresses(mail.to, mail.delivered_to) | (envelope - cc)
+    to_like = _addresses(mail.to, mail.delivered_to) | _not_named(envelope, cc, directory)
     everybody = to_like.union(envelope, cc, _addresses(mail.resent_to, mail.resent_cc))
     to_like.discard("")
     ours: dict[str, Ours] = {}
@@ -128,6 +128,15 @@ def _automatic(mail: MailReceived, reverse_path: str | None) -> Automatic | None
     if mail.automatic is not None and mail.automatic.degree is Degree.ANSWER:
         return mail.automatic
     return NULL_REVERSE_PATH if reverse_path == "" else mail.automatic
+
+
+def _not_named(envelope: set[str], cc: set[str], directory: Directory) -> set[str]:
+    """M3: the envelope recipients that Cc does not name, with a token or without."""
+    beyond = envelope - cc
+    if not beyond or not cc:
+        return beyond
+    named = {found.address for address in cc if (found := directory.ours(address))}
+    return {address for address in beyond if not ((found := directory.ours(address)) and found.address in named)}
 
 
 def _addresses(*fields: tuple[Mailbox, ...]) -> set[str]:

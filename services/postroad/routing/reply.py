@@ -36,12 +36,12 @@ def reply(case: Case) -> Ruling | SeekThread | SeekFollowers | None:
     came_by = ((link, names_now((link.alias,), case.views)) for link in found.links)
     link = next((link for link, names in came_by if names & case.facts.aliases.keys()), found.links[0])
     record_type = link.record_type or type_of(link.thread)
-    if forwarded := _forwarded(case, found, record_type):
-        return forwarded
-    if link.thread in case.views.closed:
-        return _reopened(case, link, record_type)
+    closed = link.thread in case.views.closed
+    reopened = _reopened(case, link, record_type) if closed else None
+    if closed and reopened is None:
+        return None  # R4: no reply, and so no forward either
     answered = best(found for found in references if lands_on(found, link.thread))
-    return _answered(case, link, record_type, answered)
+    return _forwarded(case, found, record_type) or reopened or _answered(case, link, record_type, answered)
 
 
 def _said_by_themselves(facts: Facts) -> list[Found]:

@@ -39,18 +39,23 @@ def ruled(case: Case, rule: str, candidates: list[Candidate], why: str) -> Rulin
         return SeekFollowers(threads)
     routes: list[Route] = []
     refusals: list[Refusal] = []
+    whys: list[str] = []
     flags: list[tuple[str, str]] = []
     for candidate in candidates:
         admission = _admission(case, candidate)
         alias = candidate.alias
         if alias is None or admission is Admission.PERMITTED:
-            routes.append(_route(case, candidate))
+            route = _route(case, candidate)
+            if route.thread not in {other.thread for other in routes}:  # two aliases of one thread: one post
+                routes.append(route)
         else:
             refusals.append(_refusal(alias, admission))
+            whys.append(_refused_why(alias, admission))
         if alias is not None and admission is not Admission.REFUSED:
             flags.extend(_flag(case, name_of(alias), admission))
     if not routes:
-        return Ruling("R12", _refused_why(refusals), refusals=tuple(refusals), flags=tuple(flags))
+        return Ruling("R12", "; ".join(whys), refusals=tuple(refusals), flags=tuple(flags))
+    why = "; ".join((why, *whys))
     return _without_answers_by_machine(case, Ruling(rule, why, None, tuple(routes), tuple(refusals), (), tuple(flags)))
 
 
@@ -102,8 +107,9 @@ def _refusal(alias: Alias, admission: Admission) -> Refusal:
     return Refusal(reason=RefusalReason.POLICY, rule="R12", alias=name_of(alias), text=alias.refusal_text)
 
 
-def _refused_why(refusals: list[Refusal]) -> str:
-    return "; ".join(f"{refusal.alias}: {refusal.reason}" for refusal in refusals)
+def _refused_why(alias: Alias, admission: Admission) -> str:
+    never = ", and it has no thread that anybody follows" if admission is Admission.MISCONFIGURED else ""
+    return f"only {alias.policy} may write to {name_of(alias)}{never}"
 
 
 def _flag(case: Case, alias: str, admission: Admission) -> list[tuple[str, str]]:

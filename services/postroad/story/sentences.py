@@ -31,7 +31,7 @@ SENTENCES: dict[type, Callable[[Any], str]] = {
     ),
     mail.BudgetReturned: lambda e: f"budget {e.budget} given back",
     mail.MailRefused: lambda e: (
-        f"refused ({', '.join(r.reason for r in e.refusals)}); "
+        f"refused ({', '.join(f'{r.alias}: {r.reason}' if r.alias else r.reason for r in e.refusals)}); "
         + (f"a notice may go to {e.notice.addressee}" if e.notice.addressee else f"no notice: {e.notice.why_not}")
     ),
     mail.HeldMail: lambda e: f"held: {e.reason}",
