@@ -61,14 +61,14 @@ class Running:
 
     def wait(self, what: Coroutine[Any, Any, R]) -> R:
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
 
     def __call__(self, *words: str | Path) -> Said:
         """A command beside it. What it wrote is in the views of the workers on return, `took` seconds later."""
         said = self._run(*words, "--config", self.file)
         said_at = time.monotonic()
         while self._loop is not None and not self._views_agree():
-            assert time.monotonic() < said_at + 30, "it does not become effective"
+            assert time.monotonic() < said_at + 60, "it does not become effective"
             time.sleep(0.005)
         self.took = time.monotonic() - said_at
         return said

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -37,10 +38,12 @@ def test_what_an_application_publishes_takes_effect(running: Running) -> None:
     assert sent["event"]["trace_id"] == said[2]["event_id"]
 
 
-def test_the_same_lines_twice_are_the_same_events(running: Running) -> None:
+def test_the_same_lines_twice_are_the_same_events(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     given(running, MARY, FOLLOWS, POSTED)
     first = running.good("publish", running.folder / "events.jsonl")
-    assert running.good("publish", running.folder / "events.jsonl") == first
+    with (running.folder / "events.jsonl").open() as lines:
+        monkeypatch.setattr(sys, "stdin", lines)
+        assert running.good("publish", "-") == first
     running.settle()
     ids = {line["event"]["event_id"] for line in running.lines("events", "outbound.submitted")}
     assert len(ids) == 1

@@ -22,7 +22,9 @@ APPS = {tag_of(kind): kind for topic in TOPICS.values() if "apps" in topic.write
 
 
 def publish(
-    file: Annotated[Path | None, Parameter(help="JSON lines, one event each; without it standard input.")] = None,
+    file: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="JSON lines, one event each; - is standard input.")
+    ] = "-",
     /,
     *,
     where: Where = Where(),  # noqa: B008  # frozen
@@ -35,7 +37,7 @@ def publish(
     Example: echo '{"type": "contact", "contact_id": "1", "addresses": ["a@example.org"]}' | postroad publish
     """
     try:
-        lines = (file.read_bytes() if file else sys.stdin.buffer.read()).splitlines()
+        lines = (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).splitlines()
     except OSError as error:
         return complain(f"{file}: {error.strerror}", os.EX_NOINPUT)
     events, now = [], datetime.now(UTC)

@@ -77,8 +77,10 @@ def preview(
         found = _meant(what, where)
     except ConfigError:
         raise
-    except (msgspec.MsgspecError, ValueError, OSError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         return complain(f"{what}: {error}", os.EX_DATAERR)
+    except OSError as error:
+        return complain(f"{what}: {error.strerror}", os.EX_NOINPUT)
     if found is None:
         return complain(f"{what}: no post of this thread or by this id is on the log, nor is it a file", os.EX_NOINPUT)
     views = views_now(where)
