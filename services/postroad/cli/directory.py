@@ -12,12 +12,11 @@ from cyclopts import Parameter
 
 from postroad.cli.main import complain
 from postroad.cli.options import Bootstrap, Json, Settings, settings_of
-from postroad.cli.propose import as_stored, directory_of
+from postroad.cli.propose import as_stored, directory_of, standing
 from postroad.routing.checks import remark
 from postroad.routing.cleaning import clean
 from postroad.runtime.config import load
-from postroad.runtime.reach import Reach, reach, rows
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.reach import Reach, reach
 from postroad.stage import Emission
 from postroad.views.declared import declared
 from postroad.views.difference import Change, difference
@@ -89,12 +88,7 @@ def _remarks(changes: list[Change], standing: dict[str, Any]) -> Iterator[str]:
 
 
 def _standing(reached: Reach) -> dict[str, Any]:
-    try:
-        return {**rows(reached, "directory"), **{f"contact/{k}": row for k, row in rows(reached, "contacts").items()}}
-    except Unavailable as error:
-        if "is not there" in str(error):  # nothing was ever started here: everything is new
-            return {}
-        raise
+    return {**standing(reached), **{f"contact/{key}": row for key, row in standing(reached, "contacts").items()}}
 
 
 def _propose(reached: Reach, changes: list[Change], by: str, json: bool) -> int:

@@ -15,7 +15,7 @@ from postroad.runtime.kafka import topics, workers
 from postroad.runtime.objects import keeps, open_store
 from postroad.runtime.reach import FileReach
 from postroad.runtime.words import counted
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.worker import NotThere, Unavailable
 
 TOLD = 10  # differences of topics; the others are counted
 GIB = 1024**3
@@ -48,8 +48,10 @@ def of_log(path: Path) -> Finding:
     reached = FileReach(path)
     try:
         next(reached.records("directory"), None)
+    except NotThere as error:
+        return Finding("log", State.NOTE, str(error))
     except Unavailable as error:
-        return Finding("log", State.NOTE if "is not there" in str(error) else State.WRONG, str(error))
+        return Finding("log", State.WRONG, str(error))
     if reached.answers():
         return Finding("log", State.OK, f"{path} is in use: postroad runs")
     return Finding("log", State.NOTE, f"{path}: nothing runs on it, `postroad up` does")

@@ -19,7 +19,7 @@ from postroad.routing.checks import remark
 from postroad.routing.cleaning import clean
 from postroad.runtime.config import Config
 from postroad.runtime.reach import Reach, reach, rows
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.worker import NotThere
 from postroad.views.difference import Change
 from postroad.views.directory import Directory
 from postroad.views.parameters import DOMAIN_FIELDS
@@ -67,10 +67,8 @@ def standing(reached: Reach, table: str = "directory") -> dict[str, Any]:
     """A table's rows by key; nothing where no worker ever ran."""
     try:
         return rows(reached, table)
-    except Unavailable as error:
-        if "is not there" in str(error):
-            return {}
-        raise
+    except NotThere:
+        return {}
 
 
 def directory_of(found: Mapping[str, Any]) -> Directory:

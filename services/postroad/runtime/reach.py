@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from postroad.runtime.config import Config
 from postroad.runtime.embedded import Stored, hand_in, read_log
 from postroad.runtime.letters import Letter
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.worker import NotThere
 from postroad.stage import Emission
 from postroad_schemas import Record, Unreadable, read, record
 
@@ -90,9 +90,7 @@ class FileReach:
 
     def _stored(self, topic: str, after: int = 0) -> Iterator[Stored]:
         if not self._path.exists():
-            raise Unavailable(
-                f"{self._path} is not there: start `postroad up` once, or name its settings with --config"
-            )
+            raise NotThere(f"{self._path} is not there: start `postroad up` once, or name its settings with --config")
         return read_log(self._path, topic, after)
 
     def answers(self) -> bool:

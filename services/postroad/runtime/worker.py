@@ -14,6 +14,10 @@ class Unavailable(Exception):  # noqa: N818  # a world that is down, not a fault
     """Log or store cannot be written to now. What was asked for is not done; ask again later."""
 
 
+class NotThere(Unavailable):
+    """No log is there yet: nothing was ever started here."""
+
+
 class Unusable(Unavailable):
     """It stays so until a person changes something here, such as a folder that cannot be written."""
 

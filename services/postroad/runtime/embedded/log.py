@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from postroad.runtime.worker import Unavailable
+from postroad.runtime.worker import NotThere, Unavailable
 from postroad.stage import Emission
 from postroad_schemas import TOPICS, Record
 
@@ -239,9 +239,7 @@ def hand_in(path: Path, records: Sequence[Record]) -> None:
 def _unavailable(path: Path, error: Exception, done: str, advice: str) -> Unavailable:
     """In words, with what to do."""
     if "no such table" in str(error):
-        return Unavailable(
-            f"the log in {path} is not there: start `postroad up` once, or name its settings with --config"
-        )
+        return NotThere(f"the log in {path} is not there: start `postroad up` once, or name its settings with --config")
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         advice = "it is damaged, or no log: restore the backup of its folder, or name another in [log] path"
     return Unavailable(f"{path} cannot be {done} ({error}): {advice}")
