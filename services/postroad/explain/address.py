@@ -12,7 +12,7 @@ from postroad.mail.address import normalise
 from postroad.routing.facts import name_of
 from postroad.views import Views
 from postroad.views.directory import Kind, Ours
-from postroad_schemas.directory import Alias, AliasState
+from postroad_schemas.directory import Alias
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +42,7 @@ def _recipient(written: str, address: str, views: Views, now: datetime) -> Itera
         yield "D9", f"a former address since {ours.former.since:%Y-%m-%d}{took} (policy {ours.former.policy})"
     for alias in ours.aliases:
         yield "R9", _alias(alias)
-        state = directory.row(f"alias_state/{name_of(alias)}")
-        if isinstance(state, AliasState) and state.invalid:
+        if state := directory.flagged(name_of(alias)):
             yield "D2", f"{name_of(alias)} is flagged invalid: {state.reason}"
 
 

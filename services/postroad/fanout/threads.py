@@ -75,8 +75,7 @@ def _open(event: ThreadOpened, state: Thread) -> Thread:
 def _cleared(event: ThreadOpened, state: Thread, views: Views) -> tuple[Emission, ...]:
     """D2: the record that a mail asked for clears the flag of its alias."""
     alias = state.request.alias if state.request and not state.closed else ""
-    flagged = views.directory.row(f"alias_state/{alias}")
-    if not isinstance(flagged, AliasState) or not flagged.invalid:
+    if views.directory.flagged(alias) is None:
         return ()
     return (RowProposed(**descent(event, "flag"), row=AliasState(alias=alias, invalid=False), by="fanout"),)
 

@@ -6,7 +6,7 @@ from postroad.routing.alias_policy import ASKS_FOLLOWERS, POLICIES, Admission, A
 from postroad.routing.case import Case, Ruling, SeekFollowers
 from postroad.routing.facts import name_of, record_type_of, type_of
 from postroad_schemas import short_id
-from postroad_schemas.directory import Alias, AliasState
+from postroad_schemas.directory import Alias
 from postroad_schemas.mail import Refusal, RefusalReason, Route
 from postroad_schemas.message import Outcome
 from postroad_schemas.values import Author, PostKind
@@ -114,8 +114,7 @@ def _refused_why(alias: Alias, admission: Admission) -> str:
 
 def _flag(case: Case, alias: str, admission: Admission) -> list[tuple[str, str]]:
     """D2: set for people by R12, cleared by the next permitted mail; said only when it changes something."""
-    state = case.views.directory.row(f"alias_state/{alias}")
-    invalid = isinstance(state, AliasState) and state.invalid
+    invalid = case.views.directory.flagged(alias) is not None
     if admission is Admission.MISCONFIGURED:
         return [] if invalid else [(alias, "only followers may write, and it has no thread that anybody follows")]
     return [(alias, "")] if invalid else []

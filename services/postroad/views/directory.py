@@ -13,6 +13,7 @@ from postroad.views.parameters import DOMAIN_FIELDS, SETTINGS, listed
 from postroad_schemas.directory import (
     Alias,
     AliasDomain,
+    AliasState,
     FormerAddress,
     FormerPolicy,
     IncomingMailbox,
@@ -97,6 +98,11 @@ class Directory:
     def row(self, key: str) -> Row | None:
         kind, _, name = key.partition("/")
         return self._kinds.get(kind, {}).get(name)
+
+    def flagged(self, alias: str) -> AliasState | None:
+        """D2: what people are told of an alias, named "local@domain", that is flagged invalid."""
+        state = self.row(f"alias_state/{alias}")
+        return state if isinstance(state, AliasState) and state.invalid else None
 
     def rows(self, kind: str) -> tuple[Row, ...]:
         return tuple(self._kinds.get(kind, {}).values())
