@@ -1,6 +1,6 @@
 """What a mail is, seen with the directory: whom it is for, whom it is from. Read once, before any rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from postroad.mail.address import normalise as normalised
 from postroad.mail.message_id import OwnId, is_handle, read_own
 from postroad.views import Views
-from postroad.views.directory import Directory, Kind, Ours
+from postroad.views.directory import Kind, Ours
 from postroad_schemas.directory import Alias
 from postroad_schemas.mail import MailReceived
 from postroad_schemas.values import Automatic, Degree, Mailbox
@@ -45,8 +45,10 @@ def read(mail: MailReceived, views: Views) -> Facts:
     directory = views.directory
     envelope = set(map(normalise, mail.envelope.rcpt_to or ()))
     cc = _addresses(mail.cc)
-    to_like = _addresses(mail.to, mail.delivered_to) | _not_named(envelope, cc, directory)
+    to_like = _addresses(mail.to, mail.delivered_to)
     everybody = to_like.union(envelope, cc, _addresses(mail.resent_to, mail.resent_cc))
+    known = {address: directory.ours(address) for address in sorted(everybody)}
+    to_like |= _not_named(envelope, cc, known)
     to_like.discard("")
     ours: dict[str, Ours] = {}
     catchalls = bounces = 0  # among the To-like
@@ -54,8 +56,7 @@ def read(mail: MailReceived, views: Views) -> Facts:
     to_aliases: set[str] = set()
     bounce_tokens: list[str] = []
     handles: set[str] = set()
-    for address in sorted(everybody):
-        found = directory.ours(address)
+    for address, found in known.items():
         if found is None or (found.former and directory.refused_now(found.former, mail.occurred_at)):
             continue
         ours[address] = found
@@ -130,13 +131,10 @@ def _automatic(mail: MailReceived, reverse_path: str | None) -> Automatic | None
     return NULL_REVERSE_PATH if reverse_path == "" else mail.automatic
 
 
-def _not_named(envelope: set[str], cc: set[str], directory: Directory) -> set[str]:
+def _not_named(envelope: set[str], cc: set[str], known: Mapping[str, Ours | None]) -> set[str]:
     """M3: the envelope recipients that Cc does not name, with a token or without."""
-    beyond = envelope - cc
-    if not beyond or not cc:
-        return beyond
-    named = {found.address for address in cc if (found := directory.ours(address))}
-    return {address for address in beyond if not ((found := directory.ours(address)) and found.address in named)}
+    named = {found.address for address in cc if (found := known[address])}
+    return {address for address in envelope - cc if (found := known[address]) is None or found.address not in named}
 
 
 def _addresses(*fields: tuple[Mailbox, ...]) -> set[str]:
