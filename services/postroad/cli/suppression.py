@@ -102,7 +102,7 @@ def show(address: str, /, *, where: Where = Where()) -> int:  # noqa: B008
     """
     wanted = normalise(address)
     if "@" not in wanted:
-        return complain(f"{address or repr(address)} is no address: local-part@domain", os.EX_USAGE)
+        return _no_address(address)
     reached, live = where.reach(), states(where.settings)
     rows = standing(reached, "suppressions").values()
     known = Standing(
@@ -153,7 +153,7 @@ def add(address: str, /, *, note: str = "", who: Who = Who()) -> int:  # noqa: B
     """
     wanted = normalise(address)
     if "@" not in wanted:
-        return complain(f"{address or repr(address)} is no address: local-part@domain", os.EX_USAGE)
+        return _no_address(address)
     return _ordered(AddressBarred, wanted, note, who, who.reach())
 
 
@@ -211,3 +211,7 @@ def _ordered(
     else:
         print(json_line({"address": address, "waits": True}) if who.json else f"{address}: {WAITS}")
     return os.EX_OK
+
+
+def _no_address(given: str) -> int:
+    return complain(f"{given or repr(given)} is no address: local-part@domain", os.EX_USAGE)

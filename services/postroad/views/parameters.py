@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from postroad_schemas.values import Stream
+
 _ADDRESS_OR_DOMAIN = re.compile(r"([^\s@]+@)?[^\s@]+\Z")
 # RFC 3986 3, nothing that must be quoted in a header field; no query, no fragment: a path is put behind it.
 _HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?\Z")
@@ -120,7 +122,7 @@ SETTINGS: dict[str, Setting] = {
             "bulk",
             "streams whose failures count (B4)",
             "list",
-            ("chatter", "notice", "bulk"),
+            tuple(Stream),
         ),
         Setting(
             "mail.bounce.blacklist.failures",

@@ -13,7 +13,8 @@ _OF_LISTS = ("list-id", "list-post", "x-mailing-list", "x-beenthere")
 _READ = 1 << 18  # characters of a notice in which a returned header is looked for
 _ABOVE = 200  # lines above a Message-ID at which its header may begin
 _MESSAGE_ID = "message-id"
-_OWN_FIELDS = ("x-microsoft-original-message-id", "x-riferimento-message-id")  # the second is RFC 6109's
+_MICROSOFT = "x-microsoft-original-message-id"
+_CERTIFIED = "x-riferimento-message-id"  # RFC 6109
 _INDENT = 20  # blanks and quoting marks before the name of a field
 _SPELLED = ("essage-I", "essage-i", "ESSAGE-I")  # before the whole is searched
 _ID_FIELD = re.compile(r"[Mm][Ee][Ss][Ss][Aa][Gg][Ee]-[Ii][Dd][ \t]*:[ \t]*(?:\r?\n[> \t]{1,20})?[^\s>]")
@@ -60,10 +61,10 @@ def original_ids(root: Entity, parts: Sequence[Entity], returned: Headers | None
     """Of the message that a notice is about, the likeliest first."""
     found = list[str]()
     if returned is not None:
-        found = [message_id(value) for name in (_MESSAGE_ID, _OWN_FIELDS[0]) if (value := returned.unfolded(name))]
+        found = [message_id(value) for name in (_MESSAGE_ID, _MICROSOFT) if (value := returned.unfolded(name))]
     if not any(found) and (cited := _cited(parts)):
         found.append(message_id(cited.rstrip(".")))
-    found.extend(message_id(root.headers.unfolded(name)) for name in _OWN_FIELDS if name in root.headers)
+    found.extend(message_id(root.headers.unfolded(name)) for name in (_MICROSOFT, _CERTIFIED) if name in root.headers)
     found.extend(reversed(references(root.headers)))  # the nearest ancestor stands last
     return tuple(dict.fromkeys(found_id for found_id in found if found_id))
 
